@@ -68,6 +68,7 @@ export const RECORD_SIZE_BYTES_MAX = 1 << 28;
 
 const HASH_DOMAIN = utf8("megaeth/record");
 const SIGNATURE_SIZE_BYTES = 65;
+const HALF_CURVE_ORDER = fromHex("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0");
 const TYPE_NAMES: readonly (RecordTypeName | undefined)[] = buildTypeNames();
 
 /** The hash that identifies a record and that the sequencer signs. */
@@ -142,10 +143,10 @@ export function peekRecord(bytes: Uint8Array): {
   return { type, term: reader.u32(), sequence: reader.u64(), number: reader.u64() };
 }
 
-/** Whether the record was signed by `sequencer`. */
+/** Whether the record was signed by `sequencer`; only the low-s form counts, so a record has one valid signature. */
 export function verifyRecordSignature(record: ChainRecord, sequencer: Address): boolean {
   const signature = decodeSignature(record.signature);
-  if (signature === null) return false;
+  if (signature === null || compareBytes(signature.s, HALF_CURVE_ORDER) > 0) return false;
   const signer = recoverAddress(record.hash, signature.r, signature.s, signature.yParity);
   return signer !== null && bytesEqual(signer, sequencer);
 }
