@@ -16,7 +16,8 @@
 // hash = BLAKE3(section). For a mini-block this is the frame hash of rule 1 in ARCHITECTURE.md. Compression is transport.
 
 import { assert } from "#base/assert.ts";
-import { bytesEqual, utf8 } from "#base/bytes.ts";
+import { bytesEqual, compareBytes, utf8 } from "#base/bytes.ts";
+import { fromHex } from "#base/hex.ts";
 import type { Address, Hash32 } from "#chain/primitives.ts";
 import { Blake3Hasher, blake3 } from "#crypto/blake3.ts";
 import { decodeSignature, encodeSignature, recoverAddress, sign } from "#crypto/secp256k1.ts";
