@@ -1,0 +1,101 @@
+// Admission: whether a transaction whose sender is known may enter the pool, judged by its form, the newest state and what
+// the pool already holds for the sender. Refusals are in geth's words and in geth's order.
+//
+//   raw ─▶ decode ─▶ sender ─▶ admit ─▶ pool.add
+
+import { bytesEqual } from "#base/bytes.ts";
+import type { ChainSpec } from "#chain/chain-spec.ts";
+import type { Hardfork } from "#chain/hardforks.ts";
+import type { Address, Hash32, Wei } from "#chain/primitives.ts";
+import {
+  type Reject,
+  rejectFeeCapTooLow,
+  rejectInsufficientFunds,
+  rejectInsufficientFundsQueued,
+  rejectNonceTooLow,
+  rejectSenderNotEoa,
+} from "#chain/reject.ts";
+import type { Transaction } from "#chain/transaction.ts";
+import { checkStateless } from "#chain/validity.ts";
+import { KECCAK_EMPTY } from "#crypto/keccak256.ts";
+import type { AccountState } from "#formats/wire/diff.ts";
+import type { StateSource } from "#state/source.ts";
+
+/** What the pool holds for a sender, in wei. */
+export type PoolHoldings = {
+  readonly expenditure: (sender: Address) => Wei;
+  readonly costAt: (sender: Address, nonce: bigint) => Wei | null;
+};
+
+/** The block a transaction would go into, and the node's policy. */
+export type AdmissionRules = {
+  readonly spec: ChainSpec;
+  readonly fork: Hardfork;
+  readonly blockGasLimit: bigint;
+  /** Base fee of the open block, wei. */
+  readonly baseFee: Wei;
+  /** Timestamp of the open block, seconds. */
+  readonly timestamp: number;
+  /** Whether legacy transactions that name no chain are taken. */
+  readonly allowUnprotected: boolean;
+  /** The pool, or null where there is none to ask. */
+  readonly holdings: PoolHoldings | null;
+};
+
+const DELEGATION_SIZE_BYTES = 23;
+const DELEGATION_PREFIX = Uint8Array.of(0xef, 0x01, 0x00);
+const ABSENT: AccountState = { nonce: 0n, balance: 0n, codeHash: KECCAK_EMPTY };
+
+/**
+ * Judges a decoded transaction.
+ * @param sender the recovered signer
+ * @param source the newest state
+ * @param encodedSizeBytes length of the signed bytes, when a size limit applies
+ * @returns the first broken rule, or null when the pool may take it
+ */
+export function admit(
+  transaction: Transaction,
+  sender: Address,
+  source: Pick<StateSource, "account" | "code">,
+  rules: AdmissionRules,
+  encodedSizeBytes?: number,
+): Reject | null {
+  const malformed = checkStateless(transaction, rules.spec, rules.fork, {
+    blockGasLimit: rules.blockGasLimit,
+    timestamp: rules.timestamp,
+    replayProtectedOnly: !rules.allowUnprotected,
+    blobsRefused: true,
+    ...(encodedSizeBytes === undefined ? {} : { encodedSizeBytes }),
+  });
+  if (malformed !== null) return malformed;
+  if (rules.spec.baseFee.kind === "constant" && transaction.maxFeePerGas < rules.baseFee) {
+    return rejectFeeCapTooLow(sender, transaction.maxFeePerGas, rules.baseFee); // no later block would be cheaper
+  }
+  const account = source.account(sender) ?? ABSENT;
+  if (transaction.nonce < account.nonce) return rejectNonceTooLow(account.nonce, transaction.nonce);
+  if (!maySend(account.codeHash, source)) return rejectSenderNotEoa(sender, account.codeHash);
+  return checkFunds(transaction, sender, account.balance, rules.holdings);
+}
+
+/** Whether an account with this code may send: no code, or a delegation. @see EIP-3607, EIP-7702 */
+export function maySend(codeHash: Hash32, source: Pick<StateSource, "code">): boolean {
+  if (bytesEqual(codeHash, KECCAK_EMPTY)) return true;
+  const code = source.code(codeHash);
+  return code !== null && code.length === DELEGATION_SIZE_BYTES && bytesEqual(code.subarray(0, 3), DELEGATION_PREFIX);
+}
+
+/** The balance must cover this transaction together with all pending ones of the sender. */
+function checkFunds(
+  transaction: Transaction,
+  sender: Address,
+  balance: Wei,
+  holdings: PoolHoldings | null,
+): Reject | null {
+  const cost = transaction.gasLimit * transaction.maxFeePerGas + transaction.value;
+  if (balance < cost) return rejectInsufficientFunds(balance, cost);
+  if (holdings === null) return null;
+  const spent = holdings.expenditure(sender);
+  const replacedCost = holdings.costAt(sender, transaction.nonce) ?? 0n;
+  const added = cost - replacedCost;
+  return balance < spent + added ? rejectInsufficientFundsQueued(balance, spent, added) : null;
+}
