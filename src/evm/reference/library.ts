@@ -1,0 +1,165 @@
+// One instance of @ethereumjs/evm, set up for a fork and a chain: names of forks, crypto, and the repairs that
+// our conformance runs showed to be needed. Everything that knows the library's inside is in this file.
+
+import { Common, Hardfork as LibraryFork, Mainnet } from "@ethereumjs/common";
+import { createEVM, type EVM, EVMError, type EVMMockBlockchainInterface } from "@ethereumjs/evm";
+import type { Hardfork } from "#chain/hardforks.ts";
+import { keccak256 } from "#crypto/keccak256.ts";
+import { recoverPublicKey } from "#crypto/secp256k1.ts";
+import { sha256 } from "#crypto/sha256.ts";
+import { type HostState, HostTransientStorage } from "./host-state.ts";
+import type { AccessJournal } from "./journal.ts";
+import { createKzgVerifier } from "./kzg.ts";
+
+/** The library's names of our forks. */
+const LIBRARY_FORKS: Readonly<Record<Hardfork, LibraryFork>> = {
+  frontier: LibraryFork.Chainstart,
+  homestead: LibraryFork.Homestead,
+  tangerineWhistle: LibraryFork.TangerineWhistle,
+  spuriousDragon: LibraryFork.SpuriousDragon,
+  byzantium: LibraryFork.Byzantium,
+  constantinople: LibraryFork.Constantinople,
+  petersburg: LibraryFork.Petersburg,
+  istanbul: LibraryFork.Istanbul,
+  muirGlacier: LibraryFork.MuirGlacier,
+  berlin: LibraryFork.Berlin,
+  london: LibraryFork.London,
+  arrowGlacier: LibraryFork.ArrowGlacier,
+  grayGlacier: LibraryFork.GrayGlacier,
+  paris: LibraryFork.Paris,
+  shanghai: LibraryFork.Shanghai,
+  cancun: LibraryFork.Cancun,
+  prague: LibraryFork.Prague,
+  osaka: LibraryFork.Osaka,
+};
+
+/** Opcodes that a long run cannot avoid: jumps, calls, creations, and those whose cost in time is out of line. */
+const POLLED_OPCODES = [0x0a, 0x20, 0x56, 0x57, 0xf0, 0xf1, 0xf2, 0xf4, 0xf5, 0xfa];
+
+/** Polled opcodes between two looks at the deadline, a power of two. */
+const POLL_INTERVAL = 256;
+
+/** What `runCall` needs besides its message. */
+export type Library = { readonly evm: EVM; readonly precompiles: ReadonlySet<string> };
+
+/** Thrown through the library when the deadline has passed. */
+export class DeadlinePassed extends Error {
+  override readonly name = "DeadlinePassed";
+}
+
+/**
+ * Sets up the library.
+ * @param deadlinePassed asked from time to time while code runs; true unwinds the run by {@link DeadlinePassed}
+ */
+export async function createLibrary(options: {
+  fork: Hardfork;
+  chainId: bigint;
+  state: HostState;
+  blockHash: (number: bigint) => Uint8Array;
+  deadlinePassed: () => boolean;
+}): Promise<Library> {
+  const common = createCommon(options.fork, options.chainId);
+  const evm = (await createEVM({
+    common,
+    stateManager: options.state,
+    blockchain: createBlockHashes(options.blockHash),
+  })) as EVM;
+  const inside = evm as unknown as EvmInside;
+  inside._emit = () => DONE;
+  inside.transientStorage = new HostTransientStorage(options.state);
+  pollDeadline(inside._opcodeMap, options.deadlinePassed);
+  memoize(common);
+  return { evm, precompiles: new Set(evm.precompiles.keys()) };
+}
+
+/** Puts our journal in the place of the library's. */
+export function installJournal(evm: EVM, journal: AccessJournal): void {
+  (evm as unknown as EvmInside).journal = journal;
+}
+
+/** Whether a thrown value is the library's way to end a frame. */
+export function isEvmError(error: unknown): error is EVMError {
+  return error instanceof EVMError;
+}
+
+const DONE: Promise<void> = Promise.resolve();
+
+type OpcodeEntry = { opcodeInfo: unknown; opHandler: (...args: unknown[]) => unknown; gasHandler: unknown };
+
+type EvmInside = {
+  _emit: () => Promise<void>;
+  _opcodeMap: OpcodeEntry[];
+  transientStorage: HostTransientStorage;
+  journal: AccessJournal;
+};
+
+function createCommon(fork: Hardfork, chainId: bigint): Common {
+  return new Common({
+    chain: { ...Mainnet, name: "host", chainId: chainId.toString() },
+    hardfork: LIBRARY_FORKS[fork],
+    customCrypto: { keccak256, sha256, ecrecover: recoverForPrecompile, kzg: createKzgVerifier() },
+  });
+}
+
+function recoverForPrecompile(hash: Uint8Array, v: bigint, r: Uint8Array, s: Uint8Array): Uint8Array {
+  const publicKey = recoverPublicKey(hash, r, s, Number(v) - 27);
+  if (publicKey === null) throw new Error("no public key fits the signature");
+  return publicKey;
+}
+
+function createBlockHashes(blockHash: (number: bigint) => Uint8Array): EVMMockBlockchainInterface {
+  const source: EVMMockBlockchainInterface = {
+    getBlock: (number) => Promise.resolve({ hash: () => blockHash(BigInt(number)) }),
+    putBlock: () => DONE,
+    shallowCopy: () => source,
+  };
+  return source;
+}
+
+/** Parameters, EIPs and forks of one instance never change, yet the library searches lists for them at every opcode. */
+function memoize(common: Common): void {
+  const parameters = new Map<string, bigint>();
+  const findParameter = common.param.bind(common);
+  common.param = (name) => {
+    const known = parameters.get(name);
+    if (known !== undefined) return known;
+    const value = findParameter(name);
+    parameters.set(name, value);
+    return value;
+  };
+  const eips = new Map<number, boolean>();
+  const findEip = common.isActivatedEIP.bind(common);
+  common.isActivatedEIP = (eip) => {
+    const known = eips.get(eip);
+    if (known !== undefined) return known;
+    const answer = findEip(eip);
+    eips.set(eip, answer);
+    return answer;
+  };
+  const forks = new Map<string, boolean>();
+  const compareForks = common.gteHardfork.bind(common);
+  common.gteHardfork = (fork) => {
+    const known = forks.get(fork);
+    if (known !== undefined) return known;
+    const answer = compareForks(fork);
+    forks.set(fork, answer);
+    return answer;
+  };
+  const consensusType = common.consensusType();
+  const consensusAlgorithm = common.consensusAlgorithm();
+  common.consensusType = () => consensusType;
+  common.consensusAlgorithm = () => consensusAlgorithm;
+}
+
+function pollDeadline(opcodes: OpcodeEntry[], deadlinePassed: () => boolean): void {
+  let steps = 0;
+  for (const opcode of POLLED_OPCODES) {
+    const entry = opcodes[opcode]!;
+    const run = entry.opHandler;
+    const polled = (...args: unknown[]): unknown => {
+      if ((++steps & (POLL_INTERVAL - 1)) === 0 && deadlinePassed()) throw new DeadlinePassed();
+      return run(...args);
+    };
+    opcodes[opcode] = { ...entry, opHandler: polled };
+  }
+}
