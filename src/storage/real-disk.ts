@@ -34,7 +34,10 @@ export class RealDisk implements Disk {
     const fullPath = resolve(this.#root, path);
     const access = options.readOnly === true ? constants.O_RDONLY : constants.O_RDWR;
     const flags = options.create === true ? access | constants.O_CREAT : access;
-    return new RealFile(fullPath, guard("open", fullPath, () => openSync(fullPath, flags, 0o600)));
+    return new RealFile(
+      fullPath,
+      guard("open", fullPath, () => openSync(fullPath, flags, 0o600)),
+    );
   }
 
   list(directory: string): string[] {

@@ -394,7 +394,7 @@ function applyChange(content: Uint8Array, change: PendingChange): Uint8Array {
 
 /** Each sector of each pending write survives by itself; a lost sector below a surviving length reads as zeroes or as before. */
 function survivingContent(inode: Inode, keeps: () => boolean): Uint8Array {
-  let content = inode.durable.slice();
+  let content: Uint8Array = inode.durable.slice();
   for (const change of inode.pending) {
     if (change.kind === "truncate") {
       if (keeps()) content = applyChange(content, change);
