@@ -133,7 +133,7 @@ describe("secp256k1", () => {
   });
 
   test("a signature whose key would be the point at infinity recovers nothing", () => {
-    // With R = kG, s = k and hash = r·k·k … chosen so that sR - zG = O: z = s·k.
+    // The key is (sR - zG) / r; with R = kG and z = s·k it vanishes.
     const k = 7n;
     const point = noble.Point.BASE.multiply(k).toAffine();
     const s = 11n;
@@ -164,6 +164,20 @@ describe("secp256k1", () => {
     expect(isValidPrivateKey(new Uint8Array(31).fill(1))).toBe(false);
     expect(isValidPrivateKey(new Uint8Array(33).fill(1))).toBe(false);
     expect(() => sign(new Uint8Array(31), word(1n))).toThrow("32 bytes");
+  });
+
+  test("reads keys, hashes and signatures from shared memory", () => {
+    const shared = (bytes: Uint8Array) => {
+      const view = new Uint8Array(new SharedArrayBuffer(64), 8, bytes.length);
+      view.set(bytes);
+      return view;
+    };
+    const key = word(0xabcdefn);
+    const hash = word(77n);
+    const { r, s, yParity } = sign(shared(hash), shared(key));
+    expect({ r, s, yParity }).toEqual(sign(hash, key));
+    const address = recoverAddress(shared(hash), shared(r), shared(s), yParity);
+    expect(hexOrNull(address)).toBe(toBareHex(addressFromPrivateKey(shared(key))));
   });
 
   test("encoded signatures", () => {
