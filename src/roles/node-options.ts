@@ -1,0 +1,50 @@
+// What a role needs of the command line, as plain data that can be posted to worker threads. The option table itself is in cli/;
+// main.ts hands its result down, field by field.
+
+/** Options of a running node; names and units as in the option table. */
+export type NodeOptions = {
+  readonly role: "sequencer" | "replica" | "full" | "prover" | "da";
+  readonly host: string;
+  readonly port: number;
+  readonly chainId: bigint;
+  readonly genesisFile: string | null;
+  readonly hardfork: string;
+  readonly gasLimit: bigint;
+  readonly baseFeeWei: bigint;
+  readonly accountCount: number;
+  readonly accountBalanceWei: bigint;
+  readonly mnemonic: string;
+  readonly miniBlockIntervalMs: number;
+  readonly blockTimeMs: number;
+  readonly sequencerKeyFile: string | null;
+  readonly coinbase: Uint8Array | null;
+  readonly allowUnprotected: boolean;
+  readonly verifyWorkerCount: number;
+  readonly readWorkerCount: number;
+  readonly poolAccountLimit: number;
+  readonly poolLimit: number;
+  readonly poolLifetimeMs: number;
+  readonly upstreamUrl: string | null;
+  readonly sequencerAddress: Uint8Array | null;
+  readonly staleAfterMs: number;
+  readonly feedChildCount: number;
+  readonly stateMemoryBytes: number;
+  readonly stateWindowBlocks: number;
+  readonly fsyncMode: "always" | "interval";
+  readonly fsyncIntervalMs: number;
+  readonly checkpointIntervalMiniBlocks: number;
+  readonly segmentSizeBytes: number;
+  readonly corsOrigins: readonly string[] | null;
+  readonly syncSendTimeoutMs: number;
+  readonly bodyBytesMax: number;
+  readonly batchItemsMax: number;
+  readonly responseBytesMax: number;
+  readonly connectionCountMax: number;
+  readonly subscriptionCountMax: number;
+  readonly websocketBacklogBytes: number;
+  readonly callGasLimit: bigint;
+  readonly callTimeoutMs: number;
+  readonly logsLimit: number;
+  readonly logLevel: "debug" | "info" | "warn" | "error" | "silent";
+  readonly logFormat: "text" | "json";
+};
