@@ -1,6 +1,6 @@
-// What every micro-benchmark shares: contenders run interleaved in one process, medians over rounds, a digest of the results
-// that must be the same for all, the machine and the parameters printed with the figures. `--smoke` picks a small size whose
-// figures mean nothing and whose digests are checked all the same.
+// What every micro-benchmark shares: contenders run interleaved in one process, medians over rounds, a digest of the
+// results that must be the same for all, the machine and the parameters printed with the figures. `--smoke` picks a
+// small size whose figures mean nothing and whose digests are checked all the same.
 
 import { cpus, loadavg } from "node:os";
 import { assert, must } from "#base/assert.ts";
@@ -27,7 +27,10 @@ export type BenchOptions = {
 /** Figures of one contender, nanoseconds per operation. */
 export type BenchRow = { name: string; medianNs: number; minNs: number; maxNs: number; ratio: number };
 
-/** The figures and the digest that all contenders agreed on. `ratio` is a rival's median over ours: above 1, ours is faster. */
+/**
+ * The figures and the digest that all contenders agreed on. `ratio` is a rival's median over ours: above 1, ours is
+ * faster.
+ */
 export type BenchResult = { digest: string; rows: readonly BenchRow[] };
 
 /** Whether `--smoke` was given: sizes small enough to run with the tests. */
@@ -69,7 +72,9 @@ export async function runInterleaved(options: BenchOptions): Promise<BenchResult
 export function describeMachine(): string {
   const cores = cpus();
   const load = loadavg()[0]!.toFixed(2);
-  return `${cores[0]?.model.trim() ?? "unknown CPU"}, ${cores.length} cores, load ${load}, Bun ${Bun.version}, ${process.platform}-${process.arch}`;
+  const model = cores[0]?.model.trim() ?? "unknown CPU";
+  const platform = `${process.platform}-${process.arch}`;
+  return `${model}, ${cores.length} cores, load ${load}, Bun ${Bun.version}, ${platform}`;
 }
 
 function summarize(names: readonly string[], samples: ReadonlyMap<string, number[]>): BenchRow[] {

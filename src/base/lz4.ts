@@ -1,5 +1,5 @@
-// LZ4 raw blocks (no frame, no size prefix): the default compression of peer frames and log sections. The raw size travels
-// outside the block, in the caller's header, and is checked before a byte is allocated.
+// LZ4 raw blocks (no frame, no size prefix): the default compression of peer frames and log sections. The raw size
+// travels outside the block, in the caller's header, and is checked before a byte is allocated.
 
 type NativeLz4 = {
   /** A block behind its raw size as 4 little-endian bytes. */

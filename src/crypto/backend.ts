@@ -1,5 +1,5 @@
-// Which implementation each primitive runs on, decided once per process. Native add-ons and the WASM kernel are the fast
-// road; the noble libraries are the portable one, for other platforms and as a second opinion in tests.
+// Which implementation each primitive runs on, decided once per process. Native add-ons and the WASM kernel are the
+// fast road; the noble libraries are the portable one, for other platforms and as a second opinion in tests.
 
 /** True when `MEGAETH_CRYPTO=portable` asks for the library implementations everywhere. Read once at start. */
 export const PORTABLE_CRYPTO: boolean = process.env.MEGAETH_CRYPTO === "portable";

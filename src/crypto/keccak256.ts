@@ -1,6 +1,6 @@
-// Keccak-256 as Ethereum uses it (original padding, not SHA-3): hashes of transactions, addresses, tries and state keys.
-// Runs on our own WebAssembly kernel, made per thread on first use; on noble where there is no WebAssembly or where portable
-// implementations were asked for.
+// Keccak-256 as Ethereum uses it (original padding, not SHA-3): hashes of transactions, addresses, tries and state
+// keys. Runs on our own WebAssembly kernel, made per thread on first use; on noble where there is no WebAssembly or
+// where portable implementations were asked for.
 
 import { assert } from "#base/assert.ts";
 import { fromHex } from "#base/hex.ts";

@@ -1,5 +1,5 @@
-// The three curve operations that have two implementations (native libsecp256k1 and noble). `secp256k1.ts` does all range
-// checks before it calls one, so that both see only inputs on which they agree.
+// The three curve operations that have two implementations (native libsecp256k1 and noble). `secp256k1.ts` does all
+// range checks before it calls one, so that both see only inputs on which they agree.
 
 /** One implementation of secp256k1 over raw bytes; arguments have passed the range checks of `secp256k1.ts`. */
 export interface Secp256k1Backend {

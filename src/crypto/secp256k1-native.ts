@@ -1,5 +1,6 @@
-// secp256k1 by libsecp256k1 in an N-API add-on: constant-time signing, recovery in about 60 µs. Its raw methods are called
-// directly; the package's JavaScript layer would search for the add-on at run time and fall back to slow code unseen.
+// secp256k1 by libsecp256k1 in an N-API add-on: constant-time signing, recovery in about 60 µs. Its raw methods are
+// called directly; the package's JavaScript layer would search for the add-on at run time and fall back to slow code
+// unseen.
 
 import { assert } from "#base/assert.ts";
 import { tryLoadNative } from "./backend.ts";

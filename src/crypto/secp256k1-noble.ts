@@ -1,5 +1,5 @@
-// secp256k1 by @noble/curves: the portable implementation and the oracle of tests. Loaded on demand, since importing the
-// library costs about 18 ms of start-up.
+// secp256k1 by @noble/curves: the portable implementation and the oracle of tests. Loaded on demand, since importing
+// the library costs about 18 ms of start-up.
 
 import type { Secp256k1Backend } from "./secp256k1-backend.ts";
 

@@ -1,6 +1,6 @@
-// Known answers for every primitive, checked at start on the implementations that this process will use: a broken kernel or an
-// add-on that fell back unseen stops the node before it touches a chain. Answers are from the primitives' own documents or
-// were computed with an independent library.
+// Known answers for every primitive, checked at start on the implementations that this process will use: a broken
+// kernel or add-on stops the node before it touches a chain, and the answer names the implementations, so that a slow
+// fallback is seen. Answers are from the primitives' own documents or were computed with an independent library.
 
 import { bytesEqual, utf8 } from "#base/bytes.ts";
 import { fromHex, toHex } from "#base/hex.ts";
@@ -149,8 +149,11 @@ const SIGNING = {
   privateKey: "0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f20",
   hash: "8b76eb1ca5bd24b9b1f628a8fb6bc3653a7870d300db00d87df373c6a14feefd",
   address: "6370ef2f4db3611d657b90667de398a2cc2a370c",
-  signature:
-    "c6c5ef7bf9c55d6725088aa3bb5eecd70a61b2d35169619ef435160ce638fbaa4944fc19c5a3e1bb84eaf896ae4eab7582c910743c6da0d0e1be4a8a6fcf742b01",
+  signature: [
+    "c6c5ef7bf9c55d6725088aa3bb5eecd70a61b2d35169619ef435160ce638fbaa",
+    "4944fc19c5a3e1bb84eaf896ae4eab7582c910743c6da0d0e1be4a8a6fcf742b",
+    "01",
+  ].join(""),
   otherParityAddress: "0f5a67a8964c0e627c88dd6b713abe691de1b421",
   rWithoutPoint: "0000000000000000000000000000000000000000000000000000000000000005",
 };

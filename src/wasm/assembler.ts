@@ -1,6 +1,6 @@
-// A WebAssembly module as bytes, made by our own code at run time: used by the hash kernels and meant for an EVM compiler.
-// The same calls always give the same bytes. Memory is only ever imported, so that `loader.ts` is the one place that makes
-// one and can hold the process to its limit.
+// A WebAssembly module as bytes, made by our own code at run time: used by the hash kernels and meant for an EVM
+// compiler. The same calls always give the same bytes. Memory is only ever imported, so that `loader.ts` is the one
+// place that makes one and can hold the process to its limit.
 //
 //   const module = new ModuleBuilder();
 //   const add = module.defineFunction({ params: ["i64", "i64"], results: ["i64"] }, (f) => {
@@ -28,7 +28,10 @@ import { STRUCTURE } from "./opcodes.ts";
 export type FunctionType = { params: readonly ValueType[]; results: readonly ValueType[] };
 /** Where an import comes from. */
 export type ImportName = { module: string; name: string };
-/** Limits of an imported memory, in pages of 64 KiB; the memory given must have at least the initial and at most the maximum. */
+/**
+ * Limits of an imported memory, in pages of 64 KiB; the memory given must have at least the initial and at most the
+ * maximum.
+ */
 export type MemoryLimits = { initialPages: number; maximumPages: number; shared: boolean };
 
 const MAGIC_AND_VERSION = new Uint8Array([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
@@ -167,7 +170,10 @@ export class ModuleBuilder {
     this.#elements.push(out.toBytes());
   }
 
-  /** Writes bytes into the memory when the module is instantiated, at an address or at the value of an imported i32 global. */
+  /**
+   * Writes bytes into the memory when the module is instantiated, at an address or at the value of an imported i32
+   * global.
+   */
   addData(at: { address: number } | { base: GlobalIndex }, bytes: Uint8Array): void {
     assert(this.#hasMemory, "data needs a memory");
     const out = new ByteWriter(16 + bytes.length);

@@ -1,6 +1,6 @@
-// The body of one WebAssembly function: locals, structured control and instructions, written straight to bytes in the order
-// of the calls. Stack style as in the text format: operands first, then the instruction. Types of operands are not tracked
-// here; the engine validates the whole module when it is compiled.
+// The body of one WebAssembly function: locals, structured control and instructions, written straight to bytes in the
+// order of the calls. Stack style as in the text format: operands first, then the instruction. Types of operands are
+// not tracked here; the engine validates the whole module when it is compiled.
 
 import { assert, must } from "#base/assert.ts";
 import type { Brand } from "#base/brand.ts";
@@ -29,8 +29,8 @@ export type Label = Brand<number, "Label">;
 export type BlockType = null | ValueType | TypeIndex;
 
 /**
- * The largest function body, bytes. The optimizing tier gave up between 100 and 114 KB of module in one function (a step
- * of 2x in run time), so generated functions stay well below.
+ * The largest function body, bytes. The optimizing tier gave up between 100 and 114 KB of module in one function (a
+ * step of 2x in run time), so generated functions stay well below.
  */
 export const FUNCTION_SIZE_BYTES_MAX = 64 * 1024;
 
@@ -119,8 +119,8 @@ export class FunctionEmitter {
   }
 
   /**
-   * Emits a load, store or atomic access at (popped address + `offset`) with its natural alignment as the hint; unaligned
-   * addresses are allowed except for atomics.
+   * Emits a load, store or atomic access at (popped address + `offset`) with its natural alignment as the hint;
+   * unaligned addresses are allowed except for atomics.
    */
   memory(opcode: MemoryOpcode, offset = 0): void {
     this.#opcode(opcode);

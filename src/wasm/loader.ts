@@ -1,6 +1,6 @@
-// The only place that makes a WebAssembly.Memory or an instance. The engine gives guard pages, and with them accesses without
-// bounds checks, to 8 memories per process; from the ninth on every access is 2.5 times slower. So the count is
-// asserted, over all threads: they share a ledger with one slot each.
+// The only place that makes a WebAssembly.Memory or an instance. The engine gives guard pages, and with them accesses
+// without bounds checks, to 8 memories per process; from the ninth on every access is 2.5 times slower. So the count
+// is asserted, over all threads: they share a ledger with one slot each.
 
 import { assert } from "#base/assert.ts";
 

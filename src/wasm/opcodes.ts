@@ -1,8 +1,8 @@
-// WebAssembly opcodes as branded numbers, by value type. The brand says which emitter method takes the opcode, so that a
-// load without an address offset or a lane access without a lane does not compile.
+// WebAssembly opcodes as branded numbers, by value type. The brand says which emitter method takes the opcode, so
+// that a load without an address offset or a lane access without a lane does not compile.
 //
-// Packing: bits 0-15 opcode, bits 16-23 prefix byte (0 = none), bits 24-27 log2 of the natural alignment of a memory access.
-// Names are those of the text format in camel case.
+// Packing: bits 0-15 opcode, bits 16-23 prefix byte (0 = none), bits 24-27 log2 of the natural alignment of a memory
+// access. Names are those of the text format in camel case.
 // @see https://webassembly.github.io/spec/core/binary/instructions.html
 
 import type { Brand } from "#base/brand.ts";

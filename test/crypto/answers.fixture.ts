@@ -1,14 +1,15 @@
-// A program that prints what every primitive answers to seeded inputs, and on which implementations: run in other processes
-// and threads, and compiled, whose answers must be the same.
+// A program that prints what every primitive answers to seeded inputs, and on which implementations: run in other
+// processes and threads, and compiled, whose answers must be the same.
 
 import { toBareHex } from "#base/hex.ts";
 import { lz4Compress, lz4Decompress } from "#base/lz4.ts";
 import { SeededRandom } from "#base/random.ts";
 import { Blake3Hasher, blake3 } from "#crypto/blake3.ts";
-import { keccak256 } from "#crypto/keccak256.ts";
+import { keccak256, placeKeccakKernel } from "#crypto/keccak256.ts";
 import { addressFromPrivateKey, encodeSignature, recoverPublicKey, SECP256K1_N, sign } from "#crypto/secp256k1.ts";
 import { runCryptoSelfTest } from "#crypto/self-test.ts";
 import { sha256 } from "#crypto/sha256.ts";
+import { createMemory } from "#wasm/loader.ts";
 
 /** What one process or thread found. */
 export type Answers = { backends: ReturnType<typeof runCryptoSelfTest>; digest: string; lines: string[] };
@@ -43,6 +44,9 @@ export function computeAnswers(): Answers {
 declare const self: Worker;
 
 if (!Bun.isMainThread) {
+  // The thread keeps its kernel in a range of a larger, shared memory, with an input buffer of a few blocks.
+  const memory = createMemory({ initialPages: 1, maximumPages: 1, shared: true });
+  placeKeccakKernel({ memory, base: 4096, sizeBytes: 2048 });
   self.postMessage(computeAnswers());
 } else if (import.meta.main) {
   const worker = new Worker(import.meta.url);

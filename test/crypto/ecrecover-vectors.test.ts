@@ -1,5 +1,5 @@
-// The ecrecover precompile's published vectors, applied to recoverAddress: the precompile is this function behind a check that
-// the 32-byte v is 27 or 28.
+// The ecrecover precompile's published vectors, applied to recoverAddress: the precompile is this function behind a
+// check that the 32-byte v is 27 or 28.
 
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";

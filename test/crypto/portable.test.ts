@@ -1,5 +1,5 @@
-// The same answers everywhere: in this process, in a thread, with portable implementations, and in a compiled executable
-// that runs in another folder, without environment and without the packages it was built from.
+// The same answers everywhere: in this process, in a thread, with portable implementations, and in a compiled
+// executable that runs in another folder, without environment and without the packages it was built from.
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";

@@ -1,5 +1,5 @@
-// Signing and recovery against @noble/curves, on random inputs and on every edge of the ranges; and both implementations
-// against each other.
+// Signing and recovery against @noble/curves, on random inputs and on every edge of the ranges; and both
+// implementations against each other.
 
 import { describe, expect, test } from "bun:test";
 import { secp256k1 as noble } from "@noble/curves/secp256k1.js";

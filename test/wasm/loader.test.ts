@@ -1,4 +1,5 @@
-// The loader: the process-wide count of memories, across threads, and refusal of invalid modules. Feature detection with it.
+// The loader: the process-wide count of memories, across threads, and refusal of invalid modules. Feature detection
+// with it.
 
 import { describe, expect, test } from "bun:test";
 import { wasmFeatures } from "#wasm/features.ts";

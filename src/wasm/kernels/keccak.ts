@@ -1,6 +1,6 @@
-// Keccak-256 in WebAssembly over a range of a memory. The permutation keeps its 25 lanes in locals and does two rounds per
-// turn, from one set of 25 to another and back, so that no lane is moved; round constants are loaded, not inlined. Measured:
-// full unrolling is 1.5 times slower, two messages at once by SIMD 1.6 times slower.
+// Keccak-256 in WebAssembly over a range of a memory. The permutation keeps its 25 lanes in locals and does two
+// rounds per turn, from one set of 25 to another and back, so that no lane is moved; round constants are loaded, not
+// inlined. Measured: full unrolling is 1.5 times slower, two messages at once by SIMD 1.6 times slower.
 //
 // The kernel's range, from `base` (a multiple of 8):
 //
@@ -181,7 +181,8 @@ function emitSponge(f: FunctionEmitter, baseGlobal: GlobalIndex): void {
   forEachLane(lanes, 4, (lane, offset) => storeLane(f, output, offset, lane));
 }
 
-// Copies the last bytes, fewer than a block, into the tail range, zeroes the rest and pads. Never reads behind the input.
+// Copies the last bytes, fewer than a block, into the tail range, zeroes the rest and pads. Never reads behind the
+// input.
 function emitPaddedTail(f: FunctionEmitter, at: { address: Local; size: Local; base: Local; cursor: Local }): void {
   const { address, size, base, cursor } = at;
   for (let offset = 0; offset < KECCAK_RATE_BYTES; offset += 8) {
