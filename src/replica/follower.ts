@@ -31,9 +31,8 @@ export type FollowOutcome =
 
 /** The state table, as the follower drives it. */
 export type FollowedTable = {
-  readonly keyCount: number;
-  readonly freeRecordCount: number;
-  readonly freeCodeBytes: number;
+  /** What is wrong with a diff as the step to `version`, in words; null when it can be applied. */
+  checkDiff(diff: StateDiff, version: number): string | null;
   apply(diff: StateDiff, version: number): void;
   rollbackTo(version: number): boolean;
 };
@@ -96,29 +95,12 @@ export class Follower {
       return refused(isGap ? "order" : "content", problem);
     }
     if (mini !== undefined) {
-      const obstacle = this.#applyDiff(mini);
-      if (obstacle !== null) return { kind: "halted", detail: obstacle };
+      const obstacle = this.#table.checkDiff(mini.diff, mini.number + 1);
+      if (obstacle !== null) return { kind: "halted", detail: `mini-block ${mini.number}: ${obstacle}` };
+      this.#table.apply(mini.diff, mini.number + 1);
     }
     this.#advance(record, mini);
     return { kind: "applied" };
-  }
-
-  #applyDiff(mini: MiniBlock): string | null {
-    const { diff } = mini;
-    const table = this.#table;
-    if (diff.firstNewIndex !== table.keyCount) {
-      return `mini-block ${mini.number} numbers its keys from ${diff.firstNewIndex}, this state has ${table.keyCount}`;
-    }
-    if (diff.newKeys.length > table.freeRecordCount) {
-      return `the state is full: mini-block ${mini.number} needs ${diff.newKeys.length} more keys; raise --state-memory`;
-    }
-    let codeSizeBytes = 0;
-    for (const code of diff.codes) codeSizeBytes += code.length;
-    if (codeSizeBytes > table.freeCodeBytes) {
-      return `the code store is full: mini-block ${mini.number} needs ${codeSizeBytes} bytes; raise --state-memory`;
-    }
-    table.apply(diff, mini.number + 1);
-    return null;
   }
 
   #advance(record: ChainRecord, mini: MiniBlock | undefined): void {
