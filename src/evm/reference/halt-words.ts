@@ -16,7 +16,6 @@ const WORDS: ReadonlyMap<string, string> = new Map([
   [E.INITCODE_SIZE_VIOLATION, halts.HALT_MAX_INIT_CODE_SIZE],
   [E.INVALID_BYTECODE_RESULT, halts.HALT_INVALID_CODE],
   [E.CREATE_COLLISION, halts.HALT_COLLISION],
-  [E.INVALID_JUMP, halts.HALT_INVALID_JUMP],
   [E.STATIC_STATE_CHANGE, halts.HALT_WRITE_PROTECTION],
   [E.INSUFFICIENT_BALANCE, halts.HALT_INSUFFICIENT_BALANCE],
 ]);
@@ -30,6 +29,8 @@ const WORDS: ReadonlyMap<string, string> = new Map([
 export function haltWords(error: string, result: ExecResult | null, isCreation: boolean): string {
   const words = WORDS.get(error);
   if (words !== undefined) return words;
+  // The library appends where it happened.
+  if (error.startsWith(E.INVALID_JUMP)) return halts.HALT_INVALID_JUMP;
   const run = result?.runState;
   if (run === undefined) return error;
   switch (error) {

@@ -2,8 +2,10 @@
 // our conformance runs showed to be needed. Everything that knows the library's inside is in this file.
 
 import { Common, Hardfork as LibraryFork, Mainnet } from "@ethereumjs/common";
-import { createEVM, type EVM, EVMError, type EVMMockBlockchainInterface } from "@ethereumjs/evm";
+import { createEVM, type EVM, EVMError, type EVMMockBlockchainInterface, type ExecResult } from "@ethereumjs/evm";
+import { bigintToBytes } from "#base/bytes.ts";
 import type { Hardfork } from "#chain/hardforks.ts";
+import { INIT_CODE_SIZE_MAX } from "#chain/validity.ts";
 import { keccak256 } from "#crypto/keccak256.ts";
 import { recoverPublicKey } from "#crypto/secp256k1.ts";
 import { sha256 } from "#crypto/sha256.ts";
@@ -36,6 +38,10 @@ const LIBRARY_FORKS: Readonly<Record<Hardfork, LibraryFork>> = {
 /** Opcodes that a long run cannot avoid: jumps, calls, creations, and those whose cost in time is out of line. */
 const POLLED_OPCODES = [0x0a, 0x20, 0x56, 0x57, 0xf0, 0xf1, 0xf2, 0xf4, 0xf5, 0xfa];
 
+const LOG0 = 0xa0;
+const CREATE = 0xf0;
+const CREATE2 = 0xf5;
+
 /** Polled opcodes between two looks at the deadline, a power of two. */
 const POLL_INTERVAL = 256;
 
@@ -67,6 +73,8 @@ export async function createLibrary(options: {
   const inside = evm as unknown as EvmInside;
   inside._emit = () => DONE;
   inside.transientStorage = new HostTransientStorage(options.state);
+  repairCreations(inside._opcodeMap);
+  checkLogOperands(inside._opcodeMap);
   pollDeadline(inside._opcodeMap, options.deadlinePassed);
   memoize(common);
   return { evm, precompiles: new Set(evm.precompiles.keys()) };
@@ -84,7 +92,11 @@ export function isEvmError(error: unknown): error is EVMError {
 
 const DONE: Promise<void> = Promise.resolve();
 
-type OpcodeEntry = { opcodeInfo: unknown; opHandler: (...args: unknown[]) => unknown; gasHandler: unknown };
+type OpcodeHandler = (run: RunState, common: Common) => unknown;
+
+type OpcodeEntry = { opcodeInfo: unknown; opHandler: OpcodeHandler; gasHandler: unknown };
+
+type RunState = NonNullable<ExecResult["runState"]>;
 
 type EvmInside = {
   _emit: () => Promise<void>;
@@ -151,14 +163,62 @@ function memoize(common: Common): void {
   common.consensusAlgorithm = () => consensusAlgorithm;
 }
 
+/**
+ * Creation code that begins with 0xef00 is code like any other in these forks: it runs, and halts at its first byte. The
+ * library skips such a creation as if it had cost nothing, keeping the creator's nonce and gas.
+ */
+function repairCreations(opcodes: OpcodeEntry[]): void {
+  for (const opcode of [CREATE, CREATE2]) {
+    const entry = opcodes[opcode]!;
+    // Before Constantinople CREATE2 is the entry of INVALID.
+    if ((entry.opcodeInfo as { code: number }).code !== opcode) continue;
+    const run = entry.opHandler;
+    opcodes[opcode] = {
+      ...entry,
+      opHandler: (state, common) => (beginsWithEof(state) ? create(state, opcode) : run(state, common)),
+    };
+  }
+}
+
+function beginsWithEof(state: RunState): boolean {
+  // With fewer operands the library's own handler reports the underflow.
+  if (state.stack.length < 3) return false;
+  const [, offset, length] = state.stack.peek(3);
+  if (length! < 2n || length! > BigInt(INIT_CODE_SIZE_MAX)) return false;
+  const start = state.memory.read(Number(offset), 2);
+  return start[0] === 0xef && start[1] === 0x00;
+}
+
+async function create(state: RunState, opcode: number): Promise<void> {
+  const [value, offset, length] = state.stack.popN(3);
+  const gas = state.messageGasLimit!;
+  delete state.messageGasLimit;
+  const code = state.memory.read(Number(offset), Number(length));
+  const salt = opcode === CREATE2 ? bigintToBytes(state.stack.pop(), 32) : undefined;
+  state.stack.push(await state.interpreter.create(gas, value!, code, salt));
+}
+
+/** The library takes the operands of LOG in two steps; one check before keeps the stack height whole for the halt's words. */
+function checkLogOperands(opcodes: OpcodeEntry[]): void {
+  for (let topicCount = 0; topicCount <= 4; topicCount++) {
+    const entry = opcodes[LOG0 + topicCount]!;
+    const run = entry.opHandler;
+    const checked: OpcodeHandler = (state, common) => {
+      if (state.stack.length < topicCount + 2) throw new EVMError(EVMError.errorMessages.STACK_UNDERFLOW);
+      return run(state, common);
+    };
+    opcodes[LOG0 + topicCount] = { ...entry, opHandler: checked };
+  }
+}
+
 function pollDeadline(opcodes: OpcodeEntry[], deadlinePassed: () => boolean): void {
   let steps = 0;
   for (const opcode of POLLED_OPCODES) {
     const entry = opcodes[opcode]!;
     const run = entry.opHandler;
-    const polled = (...args: unknown[]): unknown => {
+    const polled: OpcodeHandler = (state, common) => {
       if ((++steps & (POLL_INTERVAL - 1)) === 0 && deadlinePassed()) throw new DeadlinePassed();
-      return run(...args);
+      return run(state, common);
     };
     opcodes[opcode] = { ...entry, opHandler: polled };
   }
