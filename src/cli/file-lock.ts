@@ -16,7 +16,7 @@ export type LockOwner = {
   readonly startTicks: string | null;
 };
 
-/** A lock that is held. */
+/** A lock that is held; releasing it again does nothing. */
 export type FileLock = { release(): void };
 
 /** Ways to lock that `lockFile` may use; tests take the second one away. */
@@ -42,8 +42,11 @@ export function lockFile(path: string, method: LockMethod = "flock"): FileLock |
   }
   ftruncateSync(descriptor, 0);
   writeSync(descriptor, `${JSON.stringify({ pid: process.pid, startTicks: readStartTicks(process.pid) })}\n`);
+  let held = true;
   return {
     release: () => {
+      if (!held) return;
+      held = false;
       ftruncateSync(descriptor, 0);
       closeSync(descriptor);
     },
