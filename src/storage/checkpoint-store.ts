@@ -9,9 +9,9 @@ import { FormatError } from "#formats/codec.ts";
 import {
   CHECKPOINT_FOOTER_SIZE_BYTES,
   CHECKPOINT_HEAD_SIZE_BYTES,
-  type CheckpointFooter,
   CHUNK_HEADER_SIZE_BYTES,
   CHUNK_SIZE_BYTES_MAX,
+  type CheckpointFooter,
   chainChecksum,
   chunkChecksum,
   decodeCheckpointFooter,
@@ -270,7 +270,8 @@ export class CheckpointReader {
     this.#file = file;
     const head = readExactly(file, 0, CHECKPOINT_HEAD_SIZE_BYTES);
     const footerOffset = file.size() - CHECKPOINT_FOOTER_SIZE_BYTES;
-    const end = footerOffset < CHECKPOINT_HEAD_SIZE_BYTES ? null : readExactly(file, footerOffset, CHECKPOINT_FOOTER_SIZE_BYTES);
+    const end =
+      footerOffset < CHECKPOINT_HEAD_SIZE_BYTES ? null : readExactly(file, footerOffset, CHECKPOINT_FOOTER_SIZE_BYTES);
     if (head === null || end === null) throw new CheckpointDamageError(path, "it is cut short");
     try {
       this.identity = decodeCheckpointHead(head);
