@@ -3,6 +3,7 @@
 //
 //   raw ─▶ decode ─▶ sender ─▶ admit ─▶ pool.add
 
+import { must } from "#base/assert.ts";
 import { bytesEqual } from "#base/bytes.ts";
 import type { ChainSpec } from "#chain/chain-spec.ts";
 import type { Hardfork } from "#chain/hardforks.ts";
@@ -73,15 +74,18 @@ export function admit(
   }
   const account = source.account(sender) ?? ABSENT;
   if (transaction.nonce < account.nonce) return rejectNonceTooLow(account.nonce, transaction.nonce);
-  if (!maySend(account.codeHash, source)) return rejectSenderNotEoa(sender, account.codeHash);
+  const codeSize = sizeOfForeignCode(account.codeHash, source);
+  if (codeSize > 0) return rejectSenderNotEoa(sender, codeSize);
   return checkFunds(transaction, sender, account.balance, rules.holdings);
 }
 
-/** Whether an account with this code may send: no code, or a delegation. @see EIP-3607, EIP-7702 */
-export function maySend(codeHash: Hash32, source: Pick<StateSource, "code">): boolean {
-  if (bytesEqual(codeHash, KECCAK_EMPTY)) return true;
-  const code = source.code(codeHash);
-  return code !== null && code.length === DELEGATION_SIZE_BYTES && bytesEqual(code.subarray(0, 3), DELEGATION_PREFIX);
+/** Size of the sender's code when it forbids sending: any code but a delegation. @see EIP-3607, EIP-7702 */
+function sizeOfForeignCode(codeHash: Hash32, source: Pick<StateSource, "code">): number {
+  if (bytesEqual(codeHash, KECCAK_EMPTY)) return 0;
+  const code = must(source.code(codeHash), "an account's code is missing from the state");
+  const isDelegation =
+    code.length === DELEGATION_SIZE_BYTES && bytesEqual(code.subarray(0, DELEGATION_PREFIX.length), DELEGATION_PREFIX);
+  return isDelegation ? 0 : code.length;
 }
 
 /** The balance must cover this transaction together with all pending ones of the sender. */

@@ -221,6 +221,12 @@ export class TransactionPool {
     this.#settle(entry.lane);
   }
 
+  /** The handed-out entry did not run because its account's nonce is another: what has become stale leaves. */
+  correct(entry: PoolEntry, accountNonce: bigint): void {
+    this.#release(entry);
+    this.#setNonce(entry.lane, Number(accountNonce), null);
+  }
+
   /** The handed-out entry can never run: it leaves, and what follows it waits behind the gap. */
   drop(entry: PoolEntry): void {
     this.#release(entry);
@@ -368,6 +374,7 @@ export class TransactionPool {
 
   #raiseNonce(key: string, accountNonce: number): void {
     const lane = this.#lanes.get(key);
+    if (lane === this.#running?.lane) return; // its nonce is the executor's to say
     if (lane !== undefined && accountNonce > lane.accountNonce) this.#setNonce(lane, accountNonce, null);
   }
 
