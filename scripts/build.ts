@@ -31,8 +31,10 @@ export function findWorkerEntries(sourceFolder: string): string[] {
   return [...entries].sort();
 }
 
-/** The short commit of the checkout, with `-dirty` when it has been changed; "unknown" without git. */
+/** $MEGAETH_BUILD_COMMIT, else the short commit of the checkout, with `-dirty` when it has been changed; "unknown" without git. */
 function readCommit(): string {
+  const told = process.env.MEGAETH_BUILD_COMMIT;
+  if (told !== undefined && told !== "") return told;
   const git = (...args: string[]) => spawnSync("git", args, { cwd: ROOT, encoding: "utf8" });
   const head = git("rev-parse", "--short=12", "HEAD");
   if (head.status !== 0) return "unknown";

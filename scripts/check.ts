@@ -1,5 +1,5 @@
-// Every check in one go: types, lint and format, then the tests. Closes with one line `N passed, N failed, N skipped`,
-// in which the type check and the lint count as one each. Words on the command line go to `bun test`.
+// Every check in one go: types, lint and format, the executable, then the tests. Closes with one line
+// `N passed, N failed, N skipped`, in which the first three count as one each. Words on the command line go to `bun test`.
 
 import { spawn } from "node:child_process";
 import { join, resolve } from "node:path";
@@ -42,6 +42,7 @@ async function main(args: readonly string[]): Promise<number> {
   for (const [name, command, commandArgs] of [
     ["types", join(bin, "tsc"), ["--noEmit", "-p", "."]],
     ["lint and format", join(bin, "biome"), ["check", "--diagnostic-level=warn"]],
+    ["build", process.execPath, ["scripts/build.ts"]],
   ] as const) {
     console.log(`== ${name}`);
     if ((await run(command, commandArgs)).status === 0) passed++;
