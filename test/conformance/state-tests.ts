@@ -10,7 +10,7 @@ import { encodeRlp } from "#chain/rlp.ts";
 import { decodeTransaction, recoverSender, TransactionDecodeError } from "#chain/transaction.ts";
 import { keccak256 } from "#crypto/keccak256.ts";
 import type { BlockEnvironment, Engine, TransactionResult } from "#evm/engine.ts";
-import type { World } from "./world.ts";
+import { touchAccount, type World } from "./world.ts";
 
 type HexText = string;
 
@@ -104,9 +104,8 @@ export async function runCase(
   const spec = specOf(stateCase);
   const env = environmentOf(stateCase, spec);
   for (const [address, account] of Object.entries(fixture.pre)) seedAccount(world, address, account);
-  world.begin();
   const result = await applyBytes(entry, fixture, await engineOf(spec), env, world);
-  if (stateCase.rewardsNothing && !isAtLeast(fork, "spuriousDragon")) world.touch(env.beneficiary);
+  if (stateCase.rewardsNothing && !isAtLeast(fork, "spuriousDragon")) touchAccount(world.host, env.beneficiary);
   if (typeof result === "string" && entry.expectException === undefined) return `not decoded: ${result}`;
   const isRejected = typeof result === "string" || result.kind === "rejected";
   if (entry.expectException !== undefined && !isRejected) return `applied, expected ${entry.expectException}`;

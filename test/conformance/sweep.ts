@@ -1,58 +1,49 @@
-// Runs a whole set of state tests and prints the counts by suite and every failure: `bun test/conformance/sweep.ts FOLDER...`
-// Options by environment: MEGAETH_SWEEP_SHARD=i/n takes every n-th file; MEGAETH_SWEEP_SKIP=text leaves out files so named.
+// Runs whole folders of state tests and prints the counts and every failure: `bun test/conformance/sweep.ts FOLDER...`
+// MEGAETH_SWEEP_SKIP=a,b leaves out files whose path contains a or b; MEGAETH_SWEEP_ONLY=text takes only cases so named;
+// MEGAETH_SWEEP_WORLD=memory runs on plain maps instead of the overlay.
 
 import { readFileSync } from "node:fs";
 import { relative } from "node:path";
-import type { ChainSpec } from "#chain/chain-spec.ts";
-import type { Engine } from "#evm/engine.ts";
-import { createReferenceEngine } from "#evm/reference/engine.ts";
-import { casesOf, runCase } from "./state-tests.ts";
-import { jsonFiles, VECTORS_DIRECTORY } from "./vectors.ts";
-import { createMemoryWorld } from "./world.ts";
+import { listVectorFiles, vectorsRoot } from "#test/vectors.ts";
+import { referenceEngineOf } from "./engines.ts";
+import { casesOf, runCase, type StateCase } from "./state-tests.ts";
+import { createMemoryWorld, createOverlayWorld } from "./world.ts";
 
-const [shardIndex, shardCount] = (process.env.MEGAETH_SWEEP_SHARD ?? "0/1").split("/").map(Number) as [number, number];
+const SLOW_FILE_MS = 5000;
+
 const skipped = process.env.MEGAETH_SWEEP_SKIP?.split(",") ?? [];
-const only = process.env.MEGAETH_SWEEP_ONLY;
-const engines = new Map<string, Promise<Engine>>();
-
-async function engineOf(spec: ChainSpec): Promise<Engine> {
-  const key = `${spec.chainId} ${JSON.stringify(spec.schedule, bigintText)} ${JSON.stringify(spec.blobSchedule, bigintText)}`;
-  let engine = engines.get(key);
-  if (engine === undefined) engines.set(key, (engine = createReferenceEngine(spec)));
-  return engine;
-}
-
-function bigintText(_key: string, value: unknown): unknown {
-  return typeof value === "bigint" ? value.toString() : value;
-}
+const only = process.env.MEGAETH_SWEEP_ONLY ?? "";
+const createWorld = process.env.MEGAETH_SWEEP_WORLD === "memory" ? createMemoryWorld : createOverlayWorld;
 
 for (const folder of process.argv.slice(2)) {
   const tally = { passed: 0, failed: 0, skippedFiles: 0 };
-  const files = jsonFiles(folder).filter((_, i) => i % shardCount === shardIndex);
-  for (const file of files) {
-    if (skipped.some((text) => file.includes(text))) {
-      tally.skippedFiles++;
-      continue;
-    }
-    const start = performance.now();
-    const cases = casesOf(readFileSync(file, "utf8"), file.includes("legacy"));
-    for (const stateCase of cases) {
-      if (only !== undefined && !stateCase.name.includes(only)) continue;
-      let verdict: string | null;
-      try {
-        verdict = await runCase(stateCase, engineOf, createMemoryWorld());
-      } catch (error) {
-        verdict = `threw ${error instanceof Error ? error.stack : String(error)}`;
-      }
-      if (verdict === null) tally.passed++;
-      else {
-        tally.failed++;
-        console.log(`FAIL ${relative(VECTORS_DIRECTORY, file)} :: ${stateCase.name} :: ${verdict}`);
-      }
-    }
-    const elapsedMs = performance.now() - start;
-    if (elapsedMs > 5000)
-      console.log(`SLOW ${relative(VECTORS_DIRECTORY, file)} ${elapsedMs.toFixed(0)} ms, ${cases.length} cases`);
+  for (const file of listVectorFiles(folder, ".json")) {
+    if (skipped.some((text) => file.includes(text))) tally.skippedFiles++;
+    else await sweepFile(file, tally);
   }
-  console.log(`TOTAL ${relative(VECTORS_DIRECTORY, folder)} ${JSON.stringify(tally)}`);
+  console.log(`TOTAL ${relative(vectorsRoot(), folder)} ${JSON.stringify(tally)}`);
+}
+
+async function sweepFile(file: string, tally: { passed: number; failed: number }): Promise<void> {
+  const name = relative(vectorsRoot(), file);
+  const startMs = performance.now();
+  for (const stateCase of casesOf(readFileSync(file, "utf8"), file.includes("legacy"))) {
+    if (!stateCase.name.includes(only)) continue;
+    const verdict = await judge(stateCase);
+    if (verdict === null) tally.passed++;
+    else {
+      tally.failed++;
+      console.log(`FAIL ${name} :: ${stateCase.name} :: ${verdict}`);
+    }
+  }
+  const elapsedMs = performance.now() - startMs;
+  if (elapsedMs > SLOW_FILE_MS) console.log(`SLOW ${name} ${elapsedMs.toFixed(0)} ms`);
+}
+
+async function judge(stateCase: StateCase): Promise<string | null> {
+  try {
+    return await runCase(stateCase, referenceEngineOf, createWorld());
+  } catch (error) {
+    return `threw ${error instanceof Error ? error.stack : String(error)}`;
+  }
 }

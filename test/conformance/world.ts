@@ -1,9 +1,11 @@
 // The state that a fixture runs on: seeded first, then used as a Host by the engine, then enumerated for its root.
+// `createOverlayWorld` is what the node runs on; `createMemoryWorld` tells a fault of the engine from one of the overlay.
 
-import { fromHex } from "#base/hex.ts";
+import { fromHex, toBareHex } from "#base/hex.ts";
 import type { Address } from "#chain/primitives.ts";
-import { KECCAK_EMPTY } from "#crypto/keccak256.ts";
+import { KECCAK_EMPTY, keccak256 } from "#crypto/keccak256.ts";
 import type { Host } from "#evm/host.ts";
+import { OverlayHost } from "#evm/overlay-host.ts";
 import { MemoryHost } from "#test/evm/memory-host.ts";
 import { type WorldAccount, worldRoot } from "./trie-root.ts";
 
@@ -18,12 +20,8 @@ export type SeedAccount = {
 /** One fixture's state. */
 export interface World {
   readonly host: Host;
-  /** Adds an account before `begin`. */
+  /** Adds an account; before the engine runs. */
   seed(address: Address, account: SeedAccount): void;
-  /** Ends the seeding. */
-  begin(): void;
-  /** Brings an account into being, as a reward of nothing did before EIP-161. */
-  touch(address: Address): void;
   /** The state root of everything. */
   root(): Uint8Array;
 }
@@ -34,12 +32,27 @@ export function createMemoryWorld(): World {
   return {
     host,
     seed: (address, account) => seedHost(host, address, account),
-    begin: () => {},
-    touch: (address) => {
-      if (host.account(address) === null) host.setAccount(address, { nonce: 0n, balance: 0n, codeHash: KECCAK_EMPTY });
-    },
-    root: () => worldRoot(accountsOf(host)),
+    root: () => worldRoot(accountsOf(host, [...host.accounts.keys()])),
   };
+}
+
+/** A world of plain maps beneath an overlay, which takes all writes. */
+export function createOverlayWorld(): World {
+  const source = new MemoryHost();
+  const host = new OverlayHost(source, (number) => keccak256(new TextEncoder().encode(number.toString())));
+  return {
+    host,
+    seed: (address, account) => seedHost(source, address, account),
+    root: () => {
+      const touched = [...host.touchedAccounts()].map(({ address }) => toBareHex(address));
+      return worldRoot(accountsOf(host, [...new Set([...source.accounts.keys(), ...touched])]));
+    },
+  };
+}
+
+/** Brings an account into being, as a reward of nothing did before EIP-161. */
+export function touchAccount(host: Host, address: Address): void {
+  if (host.account(address) === null) host.setAccount(address, { nonce: 0n, balance: 0n, codeHash: KECCAK_EMPTY });
 }
 
 function seedHost(host: MemoryHost, address: Address, { nonce, balance, code, storage }: SeedAccount): void {
@@ -48,9 +61,12 @@ function seedHost(host: MemoryHost, address: Address, { nonce, balance, code, st
   for (const [slot, value] of storage) host.setSlot(address, slot, value);
 }
 
-function* accountsOf(host: MemoryHost): Generator<WorldAccount> {
-  for (const [key, account] of host.accounts) {
-    const slots = [...(host.storage.get(key) ?? [])].map(([slot, value]) => [fromHex(slot), value] as const);
-    yield { address: fromHex(key), account, slots };
+function* accountsOf(host: Host, keys: readonly string[]): Generator<WorldAccount> {
+  for (const key of keys) {
+    const address = fromHex(key);
+    const account = host.account(address);
+    if (account === null) continue;
+    const slots = [...host.slotsOf(address)].map((slot) => [slot, host.slot(address, slot)] as const);
+    yield { address, account, slots };
   }
 }
