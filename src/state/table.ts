@@ -138,6 +138,17 @@ export class StateTable implements StateSource, KeyIndexView, KeyNames {
     return this.#reader.slotIndex(address, slot);
   }
 
+  /** The key index of a slot of the account with this key index; -1 when it has none. */
+  slotIndexOf(ownerIndex: number, slot: Hash32): number {
+    return this.#reader.slotIndexOf(ownerIndex, slot);
+  }
+
+  /** keccak256 of code number `id`; 0 is the empty code. */
+  codeHashAt(id: number): Hash32 {
+    assert(id >= 0 && id <= this.#memory.codeCount, "code id");
+    return this.#reader.codes.hashOf(id);
+  }
+
   keyName(index: number): KeyName {
     assert(index >= 0 && index < this.keyCount, () => `key index ${index} of ${this.keyCount}`);
     return must(this.#reader.keyName(index), "an assigned record has a kind");

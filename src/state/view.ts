@@ -137,6 +137,11 @@ export class StateView implements StateSource, KeyNames {
     return must(name, `key index ${index} is not assigned`);
   }
 
+  /** The code id of a code hash: 0 for no code, -1 when it is not known. */
+  codeId(codeHash: Hash32): number {
+    return this.#read(() => this.#reader.codes.find(codeHash));
+  }
+
   /** Sizes at the pinned version. @throws {StateVersionGoneError} when its mark has been overwritten */
   mark(): VersionMark {
     return this.#read(() => this.#memory.readMark(this.#pin) ?? GONE);
