@@ -14,7 +14,7 @@ if [[ ! -x $bun || ! -f $installed_lock || "$(<package-lock.json)" != "$(<"$inst
     exit 1
   fi
   say "installing the pinned dependencies (once for each package-lock.json) ..."
-  if ! npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2; then
+  if ! npm_config_update_notifier=false npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2; then
     say "npm ci failed. If it says that package.json and package-lock.json are not in sync, run: bun scripts/lock.ts"
     exit 1
   fi
