@@ -47,6 +47,7 @@ export interface ChainReader {
   block(number: number): StoredBlock | null;
   blockByHash(hash: Hash32): StoredBlock | null;
   transaction(hash: Hash32): TransactionLocation | null;
+  /** The mini-blocks of a sealed block or, so far, of the open one. */
   miniBlocksOfBlock(number: number): { readonly first: number; readonly count: number } | null;
   /** State version after the block's last mini-block. */
   stateVersionAfterBlock(number: number): number | null;
@@ -164,8 +165,6 @@ export type SyncProgress = {
 export type MainContext = {
   readonly chainId: bigint;
   readonly options: RpcOptions;
-  /** Number of the newest sealed EVM block. */
-  headBlockNumber(): number;
   /** null when the node is up to date. */
   syncProgress(): SyncProgress | null;
 };

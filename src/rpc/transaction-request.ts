@@ -115,7 +115,7 @@ export function toCallMessage(request: TransactionRequest, terms: MessageTerms):
   return {
     from: request.from ?? ZERO_ADDRESS,
     to: request.to ?? null,
-    gas: gas < terms.gasCap ? gas : terms.gasCap,
+    gas: capped(gas, terms.gasCap),
     gasPrice: messageGasPrice(request, terms.baseFee),
     value: request.value ?? 0n,
     data: callData(request),
@@ -150,6 +150,11 @@ function messageGasPrice(request: TransactionRequest, baseFee: bigint): bigint {
   if (cap === 0n && tip === 0n) return 0n;
   const price = tip + baseFee;
   return price < cap ? price : cap;
+}
+
+function capped(value: bigint, cap: bigint): bigint {
+  if (value > cap) return cap;
+  return value;
 }
 
 function listOf<T>(parseItem: (item: unknown, where: string) => T): Parser<readonly T[]> {

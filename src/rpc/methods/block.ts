@@ -53,5 +53,5 @@ export function renderBlock(context: ReadContext, stored: StoredBlock, isFull: b
   });
   const json: Json = { ...renderHeader(header, hash), size: toQuantity(size), transactions, uncles: [] };
   if (header.withdrawalsRoot !== undefined) json.withdrawals = [];
-  return seal === null ? json : { ...json, ...renderSealFields(seal) };
+  return seal === null || header.number === 0 ? json : { ...json, ...renderSealFields(seal) };
 }

@@ -71,13 +71,8 @@ class LogCollector {
     const { store } = this.#context;
     if (store.openBlock === null) return;
     const { blockNumber } = store.openBlock;
-    // The open block's mini-blocks are the newest ones: walk back to the first, then forward in order.
-    let first = store.headVersion;
-    while (first > 0 && store.miniBlock(first - 1)?.header.blockNumber === blockNumber) first--;
-    for (let number = first; number < store.headVersion; number++) {
-      const miniBlock = store.miniBlock(number);
-      if (miniBlock !== null) this.#add(miniBlock, blockHashOf(store, blockNumber));
-    }
+    const miniBlocks = miniBlocksOf(store, blockNumber) ?? [];
+    for (const miniBlock of miniBlocks) this.#add(miniBlock, blockHashOf(store, blockNumber));
   }
 
   #add(miniBlock: MiniBlock, blockHash: Hash32): void {
