@@ -41,7 +41,7 @@ async function main(args: readonly string[]): Promise<number> {
   let failed = 0;
   for (const [name, command, commandArgs] of [
     ["types", join(bin, "tsc"), ["--noEmit", "-p", "."]],
-    ["lint and format", join(bin, "biome"), ["check", "--diagnostic-level=warn"]],
+    ["lint and format", join(bin, "biome"), ["check", "--error-on-warnings"]],
     ["build", process.execPath, ["scripts/build.ts"]],
   ] as const) {
     console.log(`== ${name}`);

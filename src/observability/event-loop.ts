@@ -6,20 +6,38 @@ import type { Metrics } from "./metrics.ts";
 const TICK_MS = 100;
 const WINDOW_TICKS = 50;
 
+/** Keeps the delays of the last ticks and knows the worst. */
+export class LagWindow {
+  readonly #delaysMs: Float64Array;
+  #tick = 0;
+
+  /** @param tickCount how many ticks a delay is remembered for */
+  constructor(tickCount: number) {
+    this.#delaysMs = new Float64Array(tickCount);
+  }
+
+  /**
+   * Records one tick.
+   * @returns the worst delay in the window, milliseconds; a tick that came early counts as 0
+   */
+  record(dueMs: number, nowMs: number): number {
+    this.#delaysMs[this.#tick++ % this.#delaysMs.length] = Math.max(0, nowMs - dueMs);
+    return Math.max(...this.#delaysMs);
+  }
+}
+
 /**
  * Starts watching the calling thread; the timer does not keep the process alive.
  * @returns a function that stops watching
  */
 export function watchEventLoop(metrics: Metrics): () => void {
   const gauge = metrics.gauge("event_loop_lag_seconds");
-  const delaysMs = new Float64Array(WINDOW_TICKS);
-  let tick = 0;
+  const window = new LagWindow(WINDOW_TICKS);
   let dueMs = performance.now() + TICK_MS;
   const timer = setInterval(() => {
     const nowMs = performance.now();
-    delaysMs[tick++ % WINDOW_TICKS] = Math.max(0, nowMs - dueMs);
+    gauge.set(window.record(dueMs, nowMs) / 1_000);
     dueMs = nowMs + TICK_MS;
-    gauge.set(Math.max(...delaysMs) / 1_000);
   }, TICK_MS);
   timer.unref();
   return () => clearInterval(timer);
