@@ -285,6 +285,27 @@ export function checkHotBenches(project: Project): Problem[] {
   return problems;
 }
 
+/** Packages that sources import are in package.json, and those of src/ among the dependencies of the product. */
+export function checkPackages(project: Project): Problem[] {
+  const manifest = project.files.find((file) => file.path === "package.json");
+  const { dependencies = {}, devDependencies = {} } = JSON.parse(manifest?.text ?? "{}") as {
+    dependencies?: Record<string, string>;
+    devDependencies?: Record<string, string>;
+  };
+  const problems: Problem[] = [];
+  for (const file of project.sources.values()) {
+    for (const { specifier, target, line } of file.imports) {
+      if (target !== null || /^(node|bun):|^bun$/.test(specifier)) continue;
+      const name = specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
+      const isShipped = name in dependencies;
+      if (isShipped || (!file.path.startsWith("src/") && name in devDependencies)) continue;
+      const list = name in devDependencies ? "only a development dependency" : "not in package.json";
+      problems.push({ path: file.path, line, message: `imports ${name}: ${list}` });
+    }
+  }
+  return problems;
+}
+
 /** No path of one machine, and nothing but the project is spoken of. */
 export function checkText(project: Project): Problem[] {
   const problems: Problem[] = [];
@@ -320,6 +341,7 @@ export function checkFiles(project: Project): Problem[] {
 export const TIDY_RULES: Readonly<Record<string, TidyRule>> = {
   ranks: checkRanks,
   cycles: checkCycles,
+  packages: checkPackages,
   lengths: checkLengths,
   headers: checkHeaders,
   exports: checkExports,

@@ -60,6 +60,13 @@ const BROKEN: readonly (readonly [string, string, Readonly<Record<string, string
     { "src/base/a.ts": 'import "./b.ts";', "src/base/b.ts": 'import type { A } from "./a.ts";' },
     /cycle/,
   ],
+  ["packages", "an unknown one", { "package.json": "{}", "test/a.ts": 'import "left-pad";' }, /left-pad: not in/],
+  [
+    "packages",
+    "a development one in src/",
+    { "package.json": '{"devDependencies":{"@a/b":"1"}}', "src/base/a.ts": 'import "@a/b/c.js";' },
+    /@a\/b: only a development/,
+  ],
   ["lengths", "a long file", { "src/base/a.ts": "\n".repeat(801) }, /801 lines/],
   ["lengths", "a long function", { "src/base/a.ts": `function f() {${"\n".repeat(70)}}` }, /function of 71 lines/],
   ["lengths", "a long line", { "src/base/a.ts": `// ${"a".repeat(158)}` }, /161 characters/],
@@ -103,6 +110,13 @@ const INNOCENT: readonly (readonly [string, Readonly<Record<string, string>>])[]
     },
   ],
   ["ranks", { "src/main.ts": 'import "#cli/b.ts";', "src/cli/b.ts": 'import "node:fs"; import { x } from "hono";' }],
+  [
+    "packages",
+    {
+      "package.json": '{"dependencies":{"@a/b":"1"}}',
+      "src/base/a.ts": 'import "@a/b/c"; import "node:fs"; import "bun:ffi";',
+    },
+  ],
   ["lengths", { "src/base/a.ts": `/** The one branch. @dispatch */\nfunction f() {${"\n".repeat(90)}}` }],
   ["exports", { "src/base/a.ts": "/** Two forms. */\nexport function f(a: 1): 1;\nexport function f(a: 2): 2;" }],
   [
