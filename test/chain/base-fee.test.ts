@@ -1,11 +1,13 @@
+// The two prices that headers carry forward, on the official blockchain tests and on the examples of the EIPs.
+
 import { describe, expect, test } from "bun:test";
 import { blobBaseFee, fakeExponential, nextBaseFee, nextExcessBlobGas } from "#chain/base-fee.ts";
 import { decodeBlock } from "#chain/block.ts";
 import { developmentGenesis, parseGenesis } from "#chain/genesis.ts";
+import { vectorsFolder } from "#test/vectors.ts";
 import { vectorChains } from "./blockchain-vectors.ts";
-import { vectorFolder } from "./vectors.ts";
 
-const folder = vectorFolder("blockchain-tests");
+const folder = vectorsFolder("blockchain-tests");
 
 describe.skipIf(folder === null)("official blockchain tests", () => {
   test("base fee and excess blob gas of every valid block follow from its parent", async () => {

@@ -17,11 +17,12 @@ import { decodeReceipt, encodeReceipt, receiptBloom } from "#chain/receipt.ts";
 import { RlpError } from "#chain/rlp.ts";
 import { encodeTransaction, recoverSender, type Transaction, transactionHash } from "#chain/transaction.ts";
 import { encodeWithdrawal, type Withdrawal } from "#chain/withdrawal.ts";
-import { vectorFiles, vectorFolder } from "./vectors.ts";
+import { vectorsFolder } from "#test/vectors.ts";
+import { vectorFiles } from "./vectors.ts";
 
-const compat = vectorFolder("rpc-compat");
-const mainnet = vectorFolder("mainnet-blocks");
-const blockchain = vectorFolder("blockchain-tests");
+const compat = vectorsFolder("rpc-compat");
+const mainnet = vectorsFolder("mainnet-blocks");
+const blockchain = vectorsFolder("blockchain-tests");
 
 describe.skipIf(compat === null)("the execution-apis chain", () => {
   test("54 blocks decode, link, encode to the same bytes, and carry the roots of their bodies", async () => {

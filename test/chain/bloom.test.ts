@@ -1,10 +1,10 @@
+// The log filter, bit by bit. Real filters of headers and receipts are checked in block.test.ts.
+
 import { expect, test } from "bun:test";
 import { toHex } from "#base/hex.ts";
 import { addToBloom, BLOOM_SIZE_BYTES, bloomMayContain, logsBloom, mergeBloom } from "#chain/bloom.ts";
 import { keccak256 } from "#crypto/keccak256.ts";
 import { testSeed, withSeed } from "./random-values.ts";
-
-// Real filters of mainnet headers and receipts are checked in block.test.ts.
 
 test("sets the bits that the yellow paper names", async () => {
   await withSeed(testSeed(1), (random) => {

@@ -1,3 +1,5 @@
+// Genesis files: a real one down to its block hash, the development chain, geth's defaults, our options, and every error.
+
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { createMPT } from "@ethereumjs/mpt";
@@ -19,9 +21,9 @@ import { GenesisError } from "#chain/genesis-json.ts";
 import { headerHash } from "#chain/header.ts";
 import { CREATE2_DEPLOYER_ADDRESS, DEVELOPMENT_PREDEPLOYS } from "#chain/predeploys.ts";
 import { KECCAK_EMPTY, keccak256 } from "#crypto/keccak256.ts";
-import { vectorFolder } from "./vectors.ts";
+import { vectorsFolder } from "#test/vectors.ts";
 
-const compat = vectorFolder("rpc-compat");
+const compat = vectorsFolder("rpc-compat");
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
 describe.skipIf(compat === null)("the execution-apis genesis", () => {

@@ -1,3 +1,5 @@
+// The order of the hardforks, and their names.
+
 import { expect, test } from "bun:test";
 import { HARDFORKS, isAtLeast, isHardfork } from "#chain/hardforks.ts";
 

@@ -1,3 +1,5 @@
+// The streaming trie root against a trie that is really built.
+
 import { describe, expect, test } from "bun:test";
 import { createMPT, MerklePatriciaTrie } from "@ethereumjs/mpt";
 import { RLP } from "@ethereumjs/rlp";

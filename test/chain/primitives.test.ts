@@ -1,3 +1,5 @@
+// Branded numbers refuse what their brand excludes.
+
 import { expect, test } from "bun:test";
 import { AssertionError } from "#base/assert.ts";
 import {

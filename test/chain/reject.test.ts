@@ -1,3 +1,5 @@
+// Texts of refusals: geth's words, as viem classifies them.
+
 import { describe, expect, test } from "bun:test";
 import {
   FeeCapTooHighError,

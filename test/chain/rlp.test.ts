@@ -1,3 +1,5 @@
+// RLP on the official vectors, against @ethereumjs/rlp on random and damaged input, and its error texts.
+
 import { describe, expect, test } from "bun:test";
 import { RLP } from "@ethereumjs/rlp";
 import { utf8 } from "#base/bytes.ts";
@@ -12,12 +14,13 @@ import {
   type RlpItem,
   rlpInteger,
 } from "#chain/rlp.ts";
+import { vectorsFolder } from "#test/vectors.ts";
 import { randomList, testSeed, withSeed } from "./random-values.ts";
-import { vectorFiles, vectorFolder } from "./vectors.ts";
+import { vectorFiles } from "./vectors.ts";
 
 type RlpVectors = Readonly<Record<string, { readonly in: unknown; readonly out: string }>>;
 
-const folder = vectorFolder("rlp-tests");
+const folder = vectorsFolder("rlp-tests");
 
 describe.skipIf(folder === null)("official vectors", () => {
   test("every valid encoding both ways, every invalid one refused", async () => {

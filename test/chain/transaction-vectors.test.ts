@@ -8,7 +8,8 @@ import { parseGenesis } from "#chain/genesis.ts";
 import type { Hardfork } from "#chain/hardforks.ts";
 import { decodeTransaction, recoverSender, TransactionDecodeError, transactionHash } from "#chain/transaction.ts";
 import { checkStateless, intrinsicGas } from "#chain/validity.ts";
-import { vectorFiles, vectorFolder } from "./vectors.ts";
+import { vectorsFolder } from "#test/vectors.ts";
+import { vectorFiles } from "./vectors.ts";
 
 type Outcome = {
   readonly exception?: string;
@@ -39,7 +40,7 @@ const FORKS: Readonly<Record<string, Hardfork>> = {
 };
 
 const spec = parseGenesis({ config: { chainId: 1 }, alloc: {} }).spec;
-const folder = vectorFolder("transaction-tests");
+const folder = vectorsFolder("transaction-tests");
 
 describe.skipIf(folder === null)("transaction-tests", () => {
   test("validity, hash, sender and intrinsic gas for every fork", async () => {

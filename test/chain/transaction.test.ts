@@ -1,3 +1,5 @@
+// Transactions of all types against viem and @ethereumjs/tx, on random ones; refusals in geth's words.
+
 import { describe, expect, test } from "bun:test";
 import { Common, Hardfork, Mainnet } from "@ethereumjs/common";
 import { createTxFromRLP } from "@ethereumjs/tx";

@@ -10,7 +10,8 @@ import type { Hardfork } from "#chain/hardforks.ts";
 import type { RejectCode } from "#chain/reject.ts";
 import { decodeTransaction, recoverSender, TransactionDecodeError } from "#chain/transaction.ts";
 import { checkStateless } from "#chain/validity.ts";
-import { vectorFiles, vectorFolder } from "./vectors.ts";
+import { vectorsFolder } from "#test/vectors.ts";
+import { vectorFiles } from "./vectors.ts";
 
 type Post = { readonly txbytes?: string; readonly expectException?: string };
 type StateTest = {
@@ -58,7 +59,7 @@ const EXPECTED: Readonly<Record<string, readonly (RejectCode | null)[]>> = {
   TYPE_3_TX_MAX_BLOB_GAS_ALLOWANCE_EXCEEDED: ["too many blobs in transaction"],
 };
 
-const folder = vectorFolder("state-tests");
+const folder = vectorsFolder("state-tests");
 const specs = new Map<string, ChainSpec>();
 
 describe.skipIf(folder === null)("official state tests", () => {

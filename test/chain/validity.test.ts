@@ -1,3 +1,5 @@
+// Stateless rules: each broken once, and none by the transactions of official blocks that are valid.
+
 import { describe, expect, test } from "bun:test";
 import { bigintToBytes } from "#base/bytes.ts";
 import { decodeBlock } from "#chain/block.ts";
@@ -16,12 +18,12 @@ import {
 } from "#chain/validity.ts";
 import { keccak256 } from "#crypto/keccak256.ts";
 import { SECP256K1_N } from "#crypto/secp256k1.ts";
+import { vectorsFolder } from "#test/vectors.ts";
 import { vectorChains } from "./blockchain-vectors.ts";
-import { vectorFolder } from "./vectors.ts";
 
 const KEY = keccak256(new Uint8Array(3));
 const spec = parseGenesis({ config: { chainId: 1, megaeth: {} }, alloc: {} }).spec;
-const folder = vectorFolder("blockchain-tests");
+const folder = vectorsFolder("blockchain-tests");
 
 /** Exceptions of the blockchain tests that need no state to be seen. */
 const STATELESS: Readonly<Record<string, RejectCode>> = {
