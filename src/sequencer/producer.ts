@@ -25,7 +25,7 @@ import {
   encodeTerm,
   type OpenPayload,
 } from "#formats/wire/payloads.ts";
-import { type ChainRecord, type RecordTypeName, signRecord } from "#formats/wire/record.ts";
+import { type ChainRecord, type RecordHeader, type RecordTypeName, signRecord } from "#formats/wire/record.ts";
 import { buildDiff } from "#state/overlay.ts";
 import type { StateSource } from "#state/source.ts";
 import { type ChainHead, composeHeader, type OpenBlock } from "#storage/chain-head.ts";
@@ -43,6 +43,8 @@ type Draft = { readonly miniBlock: MiniBlock; readonly sections: readonly Uint8A
 const LOG_FULL_SLEEP_US = 1_000;
 const ROOT_POLL_US = 1_000;
 const PENDING_CHECKPOINTS_MAX = 4;
+/** Records that one round of a step may sign: a seal, an open, marks, and mini-blocks around a transaction. */
+const RESERVE_COUNT_PER_STEP = 12;
 
 /** Produces the chain, one bounded slice of work at a time. */
 export class BlockProducer {
@@ -69,6 +71,7 @@ export class BlockProducer {
    * @param openMiniBlocks mini-blocks of the open block, in order: a restart inside an EVM block resumes it
    */
   constructor(deps: ProducerDependencies, head: ChainHead, openMiniBlocks: readonly MiniBlock[] = []) {
+    assert(deps.limits.reservationCount >= 2 * RESERVE_COUNT_PER_STEP, "too few numbers reserved at once");
     assert(deps.table.newest === head.nextMiniBlockNumber, "the table is not at the head of the log");
     this.#deps = deps;
     this.#head = head;
@@ -97,13 +100,17 @@ export class BlockProducer {
   /**
    * Signs a new term after an unclean stop; before the first step.
    * @param lastKept the last record and state version that stay valid: where the head stands
+   * @param term above the head's; more than one above when a term may have been lost
    */
-  beginTerm(lastKept: { readonly sequence: number; readonly version: number }): void {
+  beginTerm(lastKept: { readonly sequence: number; readonly version: number }, term = this.#head.term + 1): void {
     const { nextSequence, nextMiniBlockNumber } = this.#head;
     assert(lastKept.sequence === nextSequence - 1, "the head is not at the last kept record");
     assert(lastKept.version === nextMiniBlockNumber, "the head is not at the last kept version");
+    this.#reserveAhead();
     const lastKeptSequence = Math.max(0, lastKept.sequence);
-    this.#append("term", [encodeTerm({ lastKeptSequence, lastKeptVersion: lastKept.version })]);
+    assert(term > this.#head.term, "a new term is above the head's");
+    const section = encodeTerm({ lastKeptSequence, lastKeptVersion: lastKept.version });
+    this.#advance(this.#signAs({ ...this.#head.nextHeader("term"), term }, [section]));
   }
 
   /** Tells what survives power loss; announced in the log when the version has moved, at most once per interval. */
@@ -143,6 +150,7 @@ export class BlockProducer {
 
   async #step(): Promise<StepResult> {
     if (!this.#flush()) return this.#logFull();
+    this.#reserveAhead();
     if (this.#isDraining) return this.#drainStep();
     this.#announceMarks();
     if (this.#head.open === null) this.#openBlock();
@@ -215,6 +223,7 @@ export class BlockProducer {
     this.#environment = environment;
     this.#trialCount = 0;
     pool.startBlock(payload.baseFee);
+    pool.expire(this.#deps.clock.nowUs() / 1e3);
   }
 
   /** Whether the open block waits for the root of its own content: nothing may be added any more (root delay 0). */
@@ -299,6 +308,7 @@ export class BlockProducer {
       const isDue = this.#running.transactionCount > 0 && now - this.#running.startedAtUs >= limits.miniBlockIntervalUs;
       if (isDue || (this.#running.transactionCount > 0 && !pool.hasReady)) this.#sealMini();
       if (this.#unsent.length > 0 || now - startedAtUs >= limits.sliceUs) break;
+      if (this.#reservedEnd - this.#head.nextSequence < RESERVE_COUNT_PER_STEP) break;
       if (now >= this.#dueUs && !this.#isStalled) break;
       const entry = pool.next();
       if (entry === null) break;
@@ -459,21 +469,30 @@ export class BlockProducer {
     this.#durable = null;
   }
 
+  /** Reserves numbers while half of the last reservation is left, so that signing inside a step never waits or fails. */
+  #reserveAhead(): void {
+    const { limits, reserveNumbers } = this.#deps;
+    const { nextSequence } = this.#head;
+    if (this.#reservedEnd - nextSequence > limits.reservationCount / 2) return;
+    const end = nextSequence + limits.reservationCount;
+    reserveNumbers(end);
+    this.#reservedEnd = end;
+  }
+
   #append(type: RecordTypeName, sections: readonly Uint8Array[]): void {
     this.#advance(this.#sign(type, sections));
   }
 
   #sign(type: RecordTypeName, sections: readonly Uint8Array[], mini?: MiniBlock): ChainRecord {
-    const { identity, privateKey, limits, reserveNumbers } = this.#deps;
-    const header = this.#head.nextHeader(type);
-    if (header.sequence >= this.#reservedEnd) {
-      const end = header.sequence + limits.reservationCount;
-      reserveNumbers(end);
-      this.#reservedEnd = end;
-    }
+    return this.#signAs(this.#head.nextHeader(type), sections, mini);
+  }
+
+  #signAs(header: RecordHeader, sections: readonly Uint8Array[], mini?: MiniBlock): ChainRecord {
+    const { identity, privateKey } = this.#deps;
+    assert(header.sequence < this.#reservedEnd, "a number is reserved before it is signed");
     const record = signRecord(identity, header, sections, privateKey);
     const problem = this.#head.check(record, mini);
-    assert(problem === null, () => `own ${type} record refused: ${problem}`);
+    assert(problem === null, () => `own ${header.type} record refused: ${problem}`);
     return record;
   }
 
