@@ -17,7 +17,7 @@ import { decodeOpen, decodeSeal, type OpenPayload, type SealPayload } from "#for
 import { type ChainIdentity, type ChainRecord, decodeRecord } from "#formats/wire/record.ts";
 import { ChainIndex } from "./chain-index.ts";
 import type { Disk } from "./disk.ts";
-import { decodeSealedHeader, recordFacts } from "./record-facts.ts";
+import { decodeSealedHeader, miniBlockFacts, recordFacts } from "./record-facts.ts";
 import { SegmentLogReader } from "./segment-log-reader.ts";
 import { type StoredBlock, storedBlock, type TransactionLocation } from "./stored-block.ts";
 
@@ -131,8 +131,8 @@ export class ChainStore {
   follow(record: ChainRecord): void {
     const { sequence } = record.header;
     const expected = this.#lastSequence + 1;
-    assert(sequence === expected || this.#isUnstarted(), () => `record ${sequence} followed where ${expected} belongs`);
-    this.#index.add(sequence, recordFacts(record));
+    assert(sequence === expected, () => `record ${sequence} followed where ${expected} belongs`);
+    this.#indexRecord(record);
     this.#advanceHead(record);
     this.#reader.advance(sequence);
     this.#keepRecent(record);
@@ -268,10 +268,6 @@ export class ChainStore {
     this.#index.reset();
   }
 
-  #isUnstarted(): boolean {
-    return this.#lastSequence < 0 && this.#reader.firstSequence === null && this.#options.base === undefined;
-  }
-
   #load(lastSequence: number): void {
     const base = this.#options.base ?? null;
     this.#headBlock = base === null ? this.#genesisBlock() : this.#baseBlock(base);
@@ -287,8 +283,10 @@ export class ChainStore {
     if (sealed !== null) {
       const block = this.#readBlock(sealed);
       if (block !== null) this.#headBlock = block;
+      this.#headVersion = sealed.firstMiniBlock + sealed.miniBlockCount;
+      this.#openBlock = null;
     }
-    const from = sealed === null ? Math.max(segments[0]!, (base?.sequence ?? -1) + 1) : sealed.sealSequence;
+    const from = sealed === null ? Math.max(segments[0]!, (base?.sequence ?? -1) + 1) : sealed.sealSequence + 1;
     this.#replay(Math.min(newest, from), newest);
   }
 
@@ -297,11 +295,22 @@ export class ChainStore {
     for (const { sequence, bytes } of this.#reader.scan(fromSequence)) {
       const record = decodeRecord(bytes, this.#options.identity);
       if (sequence >= newestSegment) {
-        this.#index.add(sequence, recordFacts(record));
+        this.#indexRecord(record);
         this.#keepRecent(record);
       }
       this.#advanceHead(record);
     }
+  }
+
+  #indexRecord(record: ChainRecord): void {
+    const { type, sequence } = record.header;
+    if (type !== "mini") {
+      this.#index.add(sequence, recordFacts(record));
+      return;
+    }
+    const miniBlock = decodeMiniBlock(record);
+    this.#index.add(sequence, miniBlockFacts(miniBlock));
+    this.#keepDecoded(miniBlock);
   }
 
   #advanceHead(record: ChainRecord): void {

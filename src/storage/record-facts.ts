@@ -4,7 +4,7 @@ import { decodeHeader } from "#chain/header.ts";
 import type { Hash32 } from "#chain/primitives.ts";
 import { keccak256 } from "#crypto/keccak256.ts";
 import { FormatError } from "#formats/codec.ts";
-import { decodeMiniBlock } from "#formats/wire/mini-block.ts";
+import { decodeMiniBlock, type MiniBlock } from "#formats/wire/mini-block.ts";
 import { decodeOpen, decodeSeal } from "#formats/wire/payloads.ts";
 import type { ChainRecord } from "#formats/wire/record.ts";
 
@@ -35,12 +35,8 @@ export type RecordFacts = { readonly nextMiniBlock: number } & (
 export function recordFacts(record: ChainRecord): RecordFacts {
   const nextMiniBlock = record.header.number;
   switch (record.header.type) {
-    case "mini": {
-      const { number, header, transactions } = decodeMiniBlock(record);
-      const { blockNumber, firstTransactionIndex } = header;
-      const transactionHashes = transactions.map(keccak256);
-      return { kind: "mini", nextMiniBlock, number, blockNumber, firstTransactionIndex, transactionHashes };
-    }
+    case "mini":
+      return miniBlockFacts(decodeMiniBlock(record));
     case "open":
       return { kind: "open", nextMiniBlock, blockNumber: decodeOpen(record).blockNumber };
     case "seal": {
@@ -57,6 +53,14 @@ export function recordFacts(record: ChainRecord): RecordFacts {
     default:
       return { kind: "other", nextMiniBlock };
   }
+}
+
+/** The facts of a decoded mini-block. */
+export function miniBlockFacts(miniBlock: MiniBlock): RecordFacts & { kind: "mini" } {
+  const { number, header, transactions } = miniBlock;
+  const { blockNumber, firstTransactionIndex } = header;
+  const transactionHashes = transactions.map((transaction) => keccak256(transaction));
+  return { kind: "mini", nextMiniBlock: number, number, blockNumber, firstTransactionIndex, transactionHashes };
 }
 
 /** A sealed header's fields. @throws {FormatError} when it is no header */

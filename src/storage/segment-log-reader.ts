@@ -35,6 +35,11 @@ type CachedSegment = {
   next: ScanStart;
 };
 
+/** Whether an error can come from looking at files that have been cut or removed since they were opened. */
+function isStale(error: unknown): boolean {
+  return error instanceof LogDamageError || (error instanceof DiskError && error.code === "ENOENT");
+}
+
 /** A reader of the segments in one folder. */
 export class SegmentLogReader {
   readonly #disk: Disk;
@@ -109,6 +114,18 @@ export class SegmentLogReader {
 
   /** As {@link read}, with the record's position. */
   readStored(sequence: number): StoredRecord | null {
+    try {
+      return this.#readLocated(sequence);
+    } catch (error) {
+      if (!isStale(error)) throw error;
+      // What is cached of the segment may be from before a cut of the log: look again at what is there now.
+      this.close();
+      this.refresh();
+      return this.#readLocated(sequence);
+    }
+  }
+
+  #readLocated(sequence: number): StoredRecord | null {
     const found = this.#locate(sequence);
     if (found === null) return null;
     const { segment } = found.cached;
@@ -133,7 +150,7 @@ export class SegmentLogReader {
   *scan(fromSequence: number): Generator<StoredRecord> {
     let sequence = fromSequence;
     while (sequence <= this.#limit) {
-      const found = this.#locate(sequence);
+      const found = this.readStored(sequence) === null ? null : this.#locate(sequence);
       if (found === null) throw new LogDamageError(this.#directory, 0, `record ${sequence} is not in the log`);
       const { segment } = found.cached;
       const start = { offset: found.offset, sequence, previousChecksum: null };

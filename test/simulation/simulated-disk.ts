@@ -159,17 +159,17 @@ export class SimulatedDisk implements Disk {
   }
 
   syncDirectory(directory: string): void {
-    this.change(directory, () => {
+    const settle = () => {
       const prefix = `${directory}/`;
-      const isInside = (path: string) => path.startsWith(prefix);
       const rest: EntryChange[] = [];
       for (const change of this.#pendingEntries) {
         const path = change.kind === "rename" ? change.to : change.path;
-        if (isInside(path)) applyEntryChange(this.#durableEntries, change);
+        if (path.startsWith(prefix)) applyEntryChange(this.#durableEntries, change);
         else rest.push(change);
       }
       this.#pendingEntries = rest;
-    });
+    };
+    this.barrier(directory, settle, () => {});
   }
 
   exists(path: string): boolean {
