@@ -92,6 +92,11 @@ export class BlockProducer {
     return this.#host;
   }
 
+  /** Whether the open block's window is over and its seal waits for a state root; work may go on meanwhile. */
+  get isStalled(): boolean {
+    return this.#isStalled;
+  }
+
   /** Records that wait because the log's ring was full. */
   get unsentCount(): number {
     return this.#unsent.length;

@@ -137,6 +137,7 @@ describe("blocks", () => {
     expect(fixture.send(0)).toBeNull();
     const result = await fixture.settle();
     expect(result.state).toBe("waiting for state root");
+    expect(fixture.producer.isStalled).toBe(true);
     expect(fixture.producer.head.sealed.number).toBe(1);
     expect(fixture.miniBlocks().at(-1)!.header).toMatchObject({ blockNumber: 2, transactionCount: 1 });
     fixture.committedBlock = 10;
