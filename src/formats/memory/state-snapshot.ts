@@ -27,7 +27,7 @@ const TAG_GONE = 0;
 const TAG_ACCOUNT = 1;
 const TAG_SLOT = 2;
 
-/** Smallest item: a removed slot of an account with a small index. */
+/** Smallest item: an account that is gone. */
 export const SNAPSHOT_KEY_SIZE_BYTES_MIN = 21;
 
 /** What the header says. */
