@@ -5,9 +5,9 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { relative } from "node:path";
+import { SeededRandom } from "#base/random.ts";
 import { listVectorFiles, vectorsFolder } from "#test/vectors.ts";
 import { referenceEngineOf } from "./engines.ts";
-import { seededRandom } from "./seeded-random.ts";
 import { casesOf, runCase } from "./state-tests.ts";
 import { createOverlayWorld } from "./world.ts";
 
@@ -34,7 +34,7 @@ for (const [suite, isLegacy] of [
       let count = 0;
       for (const file of sampleFiles(folder!)) {
         const cases = casesOf(readFileSync(file, "utf8"), isLegacy);
-        const random = seededRandom(SEED + count);
+        const random = new SeededRandom(SEED + count);
         const quota = CASE_COUNT === Number.POSITIVE_INFINITY ? cases.length : CASES_PER_FILE_MAX;
         for (const stateCase of draw(cases, random, Math.min(quota, CASE_COUNT - count))) {
           const verdict = await runCase(stateCase, referenceEngineOf, createOverlayWorld());
@@ -56,7 +56,7 @@ function sampleFiles(folder: string): string[] {
   const quick = files.filter(
     (file) => !SLOW.some((text) => file.includes(text)) && sizeOf(file) < SAMPLED_FILE_SIZE_MAX,
   );
-  return draw(quick, seededRandom(SEED), quick.length);
+  return draw(quick, new SeededRandom(SEED), quick.length);
 }
 
 function sizeOf(file: string): number {
@@ -64,11 +64,11 @@ function sizeOf(file: string): number {
 }
 
 /** `count` items in an order that the generator decides. */
-function draw<T>(items: readonly T[], random: () => number, count: number): T[] {
+function draw<T>(items: readonly T[], random: SeededRandom, count: number): T[] {
   const rest = [...items];
   const drawn: T[] = [];
   while (drawn.length < count && rest.length > 0) {
-    const at = Math.floor(random() * rest.length);
+    const at = random.below(rest.length);
     drawn.push(rest[at]!);
     rest[at] = rest[rest.length - 1]!;
     rest.pop();

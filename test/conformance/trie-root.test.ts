@@ -3,24 +3,20 @@
 import { expect, test } from "bun:test";
 import { MerklePatriciaTrie } from "@ethereumjs/mpt";
 import { toHex } from "#base/hex.ts";
-import { seededRandom } from "./seeded-random.ts";
+import { SeededRandom } from "#base/random.ts";
 import { secureRoot } from "./trie-root.ts";
 
 const SEED = 20_261_121;
 
 test(`roots agree with @ethereumjs/mpt (seed ${SEED})`, async () => {
-  const random = seededRandom(SEED);
+  const random = new SeededRandom(SEED);
   for (const count of [0, 1, 2, 3, 16, 17, 100, 500]) {
     const entries = Array.from(
       { length: count },
-      () => [randomBytes(random, 20), randomBytes(random, 1 + random() * 60)] as const,
+      () => [random.bytes(20), random.bytes(1 + random.below(60))] as const,
     );
     const trie = new MerklePatriciaTrie({ useKeyHashing: true });
     for (const [key, value] of entries) await trie.put(key, value);
     expect(`${count} ${toHex(secureRoot(entries))}`).toBe(`${count} ${toHex(trie.root())}`);
   }
 });
-
-function randomBytes(random: () => number, length: number): Uint8Array {
-  return Uint8Array.from({ length: Math.floor(length) }, () => Math.floor(random() * 256));
-}

@@ -327,6 +327,7 @@ describe("calls", () => {
     ["loop: @loop JUMP", "out of gas"],
     ["INVALID", "invalid opcode: INVALID"],
     ["raw:0c", "invalid opcode: opcode 0xc not defined"],
+    ["@on JUMP on: raw:0d", "invalid opcode: opcode 0xd not defined"],
     ["PUSH0", "invalid opcode: PUSH0", "london"],
     ["ADD", "stack underflow (0 <=> 2)"],
     ["PUSH0 SWAP4", "stack underflow (1 <=> 5)"],

@@ -40,8 +40,11 @@ export function haltWords(error: string, result: ExecResult | null, isCreation: 
       return halts.stackUnderflow(run.stack.length, operandCount(run.opCode));
     case E.STACK_OVERFLOW:
       return halts.stackOverflow(STACK_LIMIT, STACK_LIMIT - 1);
-    case E.INVALID_OPCODE:
-      return halts.invalidOpcode(opcodeName(run.opCode), run.opCode);
+    case E.INVALID_OPCODE: {
+      // Where a fork lacks an opcode, the library's table says INVALID; the code says which one it was.
+      const opcode = run.code[run.programCounter] ?? run.opCode;
+      return halts.invalidOpcode(opcodeName(opcode), opcode);
+    }
     default:
       return error;
   }

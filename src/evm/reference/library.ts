@@ -10,6 +10,7 @@ import { keccak256 } from "#crypto/keccak256.ts";
 import { recoverPublicKey } from "#crypto/secp256k1.ts";
 import { sha256 } from "#crypto/sha256.ts";
 import { type HostState, HostTransientStorage } from "./host-state.ts";
+import { shortenInterpreter } from "./interpreter-shortcuts.ts";
 import type { AccessJournal } from "./journal.ts";
 import { createKzgVerifier } from "./kzg.ts";
 
@@ -217,6 +218,7 @@ function pollDeadline(opcodes: OpcodeEntry[], deadlinePassed: () => boolean): vo
     const entry = opcodes[opcode]!;
     const run = entry.opHandler;
     const polled: OpcodeHandler = (state, common) => {
+      shortenInterpreter(state.interpreter);
       if ((++steps & (POLL_INTERVAL - 1)) === 0 && deadlinePassed()) throw new DeadlinePassed();
       return run(state, common);
     };
