@@ -91,6 +91,7 @@ export class Overlay implements StateSource {
   /** Removes an account together with its storage. */
   deleteAccount(address: Address): void {
     const entry = this.#account(address);
+    this.accesses?.readAccount(address, entry.current !== null);
     if (entry.current === null) return;
     this.accesses?.writeAccount(address);
     this.#clearStorage(entry);
