@@ -85,7 +85,7 @@ export class LogPump {
         this.#sink.forward(LogMessage.stop, message.payload);
         return "stop";
       }
-      this.#move(message);
+      this.#rollBack(message);
     }
     this.#write(batch);
     return "go on";
@@ -114,12 +114,11 @@ export class LogPump {
     for (const bytes of batch) this.#sink.forward(LogMessage.record, bytes);
   }
 
-  /** A roll-back of a replica, or its new start from a snapshot. */
-  #move(message: RingMessage): void {
+  /** A replica goes back: what a new term has voided leaves the log. */
+  #rollBack(message: RingMessage): void {
+    assert(message.kind === LogMessage.rollback, "unknown log message");
     const target = decodeLogPosition(message.payload);
-    assert(message.kind === LogMessage.rollback || message.kind === LogMessage.restart, "unknown log message");
-    if (message.kind === LogMessage.rollback) this.#whenThereIsRoom(() => this.#log.truncateAfter(target.sequence));
-    else this.#whenThereIsRoom(() => this.#log.clear());
+    this.#whenThereIsRoom(() => this.#log.truncateAfter(target.sequence));
     this.#position = target;
     this.#durable = target;
     this.#dirtySinceMs = null;

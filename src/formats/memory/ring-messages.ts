@@ -4,7 +4,7 @@
 //   published  log ─▶ main, commit, read workers    the same, once written
 //   requests   read worker ─▶ verify ─▶ executor    submit · pending nonce · pending transaction
 //   replies    executor ─▶ read workers             one reply per request, each for one worker
-//   feed       main ─▶ follower                     records from upstream, snapshot parts
+//   feed       main ─▶ follower                     records from upstream · stop
 
 import { ByteReader, ByteWriter } from "../codec.ts";
 
@@ -16,8 +16,6 @@ export const LogMessage = {
   rollback: 2,
   /** No payload: the writer ends, followers finish what came before. */
   stop: 3,
-  /** The log starts anew after a snapshot: u64 sequence before the next record, u64 state version. */
-  restart: 4,
 } as const;
 
 /** Kinds on the `requests` rings. */
@@ -42,12 +40,12 @@ export const ReplyMessage = {
 } as const;
 
 /** Kinds on the `feed` ring. */
-export const FeedRingMessage = { record: 1, snapshotHead: 2, snapshotChunk: 3, stop: 4 } as const;
+export const FeedRingMessage = { record: 1, stop: 2 } as const;
 
 /** A position in the log and the state version there. */
 export type LogPosition = { readonly sequence: number; readonly version: number };
 
-/** Payload of `rollback` and `restart`. A sequence of -1 (nothing kept) is written as 0 with the flag byte 1. */
+/** Payload of `rollback`. A sequence of -1 (nothing kept) is written as 0 with the flag byte 1. */
 export function encodeLogPosition(position: LogPosition): Uint8Array {
   const isEmpty = position.sequence < 0;
   return new ByteWriter(17)

@@ -31,6 +31,8 @@ export type NodeRegions = {
   readonly replies: RingHandle;
   /** Main ─▶ follower (replica only). */
   readonly feed: RingHandle;
+  /** One page per thread for its kernels, at its metrics index. */
+  readonly arena: WebAssembly.Memory;
   readonly doorbells: NodeDoorbells;
 };
 
@@ -51,6 +53,8 @@ export type NodeSetup = {
   readonly identity: ChainIdentity;
   /** Canonical JSON; see `chain/genesis.ts`. */
   readonly genesisDocument: Uint8Array;
+  /** Root over the genesis accounts. */
+  readonly genesisStateRoot: Uint8Array;
   readonly sequencer: Uint8Array;
   readonly dataDirectory: string;
   readonly clientVersion: string;
@@ -87,6 +91,8 @@ export type Recovered = {
   readonly term: number;
   readonly sealedBlock: number;
   readonly parentHash: Uint8Array;
+  /** `ChainHead` after the last sealed EVM block, serialized. */
+  readonly sealedHead: Uint8Array;
 };
 
 /** A root of the commit thread on its way to the executor. */

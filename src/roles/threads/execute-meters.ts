@@ -1,0 +1,68 @@
+// The execute thread's metrics: differences of the producer's and the pool's counters, written a few times a second.
+
+import { attachMetrics, type Counter } from "#observability/metrics.ts";
+import type { TransactionPool } from "#sequencer/pool.ts";
+import type { ProducerCounters } from "#sequencer/producer-ports.ts";
+import type { StateTable } from "#state/table.ts";
+import type { ThreadStart } from "./thread-protocol.ts";
+
+/** What the execute thread reports. */
+export type ExecuteMeters = {
+  /** Brings the shared metrics up to date; cheap when called too often. */
+  update(): void;
+  admitted(): void;
+  rejected(code: string): void;
+};
+
+const UPDATE_INTERVAL_MS = 50;
+
+/** Opens the thread's block of the metrics region. */
+export function openExecuteMeters(
+  start: ThreadStart,
+  parts: { readonly counters: ProducerCounters; readonly pool: TransactionPool; readonly table: StateTable },
+): ExecuteMeters {
+  const metrics = attachMetrics(start.setup.regions.metrics, start.metricsIndex);
+  const { counters, pool, table } = parts;
+  const follow = [
+    following(metrics.counter("transactions_executed_total"), () => counters.transactionsExecuted),
+    following(metrics.counter("transactions_included_total"), () => counters.transactionsIncluded),
+    following(metrics.counter("engine_used_total", { kind: "reference" }), () => counters.transactionsExecuted),
+    following(metrics.counter("gas_used_total"), () => counters.gasUsed),
+    following(metrics.counter("mini_blocks_total"), () => counters.miniBlocks),
+    following(metrics.counter("blocks_total"), () => counters.blocks),
+    following(metrics.counter("seal_stall_seconds_total"), () => counters.sealStallUs / 1e6),
+    following(metrics.counter("txpool_replaced_total"), () => pool.dropCounts.replaced),
+    following(metrics.counter("txpool_evicted_total", { reason: "full" }), () => pool.dropCounts.evicted),
+    following(metrics.counter("txpool_evicted_total", { reason: "expired" }), () => pool.dropCounts.expired),
+    following(metrics.counter("txpool_evicted_total", { reason: "invalid" }), () => pool.dropCounts.rejected),
+  ];
+  const pending = metrics.gauge("txpool_pending");
+  const poolBytes = metrics.gauge("txpool_bytes");
+  const records = metrics.gauge("state_records");
+  const admitted = metrics.counter("txpool_admitted_total");
+  metrics.gauge("state_records_capacity").set(table.recordCapacity);
+  let updatedAtMs = 0;
+  return {
+    update() {
+      const nowMs = performance.now();
+      if (nowMs - updatedAtMs < UPDATE_INTERVAL_MS) return;
+      updatedAtMs = nowMs;
+      for (const bringUp of follow) bringUp();
+      pending.set(pool.size);
+      poolBytes.set(pool.sizeBytes);
+      records.set(table.keyCount);
+    },
+    admitted: () => admitted.add(1),
+    rejected: (code) => metrics.counter("txpool_rejects_total", { code }).add(1),
+  };
+}
+
+/** A counter metric that follows a number which only grows. */
+function following(counter: Counter, read: () => number): () => void {
+  let reported = 0;
+  return () => {
+    const value = read();
+    if (value > reported) counter.add(value - reported);
+    reported = value;
+  };
+}
