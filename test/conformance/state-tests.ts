@@ -201,8 +201,8 @@ function blobRules(fixture: Fixture, fork: Hardfork): { target: number; max: num
   };
 }
 
-/** fake_exponential of EIP-4844 with the least price of 1 wei. */
-function blobBaseFee(excessBlobGas: bigint, fraction: bigint): bigint {
+/** Wei per blob gas: fake_exponential of EIP-4844 with the least price of 1 wei. */
+export function blobBaseFee(excessBlobGas: bigint, fraction: bigint): bigint {
   let output = 0n;
   let term = fraction;
   for (let i = 1n; term > 0n; i++) {

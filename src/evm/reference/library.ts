@@ -36,15 +36,29 @@ const LIBRARY_FORKS: Readonly<Record<Hardfork, LibraryFork>> = {
   osaka: LibraryFork.Osaka,
 };
 
-/** Opcodes that a long run cannot avoid: jumps, calls, creations, and those whose cost in time is out of line. */
-const POLLED_OPCODES = [0x0a, 0x20, 0x56, 0x57, 0xf0, 0xf1, 0xf2, 0xf4, 0xf5, 0xfa];
+/**
+ * Opcodes that a long run cannot avoid, and those whose cost in time is out of line, with a weight by that cost: a call
+ * may be a pairing check of milliseconds.
+ */
+const POLL_WEIGHTS: ReadonlyMap<number, number> = new Map([
+  [0x0a, 4], // EXP
+  [0x20, 4], // KECCAK256
+  [0x56, 1], // JUMP
+  [0x57, 1], // JUMPI
+  [0xf0, 64], // CREATE
+  [0xf1, 64], // CALL
+  [0xf2, 64], // CALLCODE
+  [0xf4, 64], // DELEGATECALL
+  [0xf5, 64], // CREATE2
+  [0xfa, 64], // STATICCALL
+]);
+
+/** Weight between two looks at the deadline. */
+const POLL_INTERVAL = 256;
 
 const LOG0 = 0xa0;
 const CREATE = 0xf0;
 const CREATE2 = 0xf5;
-
-/** Polled opcodes between two looks at the deadline, a power of two. */
-const POLL_INTERVAL = 256;
 
 /** What `runCall` needs besides its message. */
 export type Library = { readonly evm: EVM; readonly precompiles: ReadonlySet<string> };
@@ -213,13 +227,17 @@ function checkLogOperands(opcodes: OpcodeEntry[]): void {
 }
 
 function pollDeadline(opcodes: OpcodeEntry[], deadlinePassed: () => boolean): void {
-  let steps = 0;
-  for (const opcode of POLLED_OPCODES) {
+  let weightSinceLook = 0;
+  for (const [opcode, weight] of POLL_WEIGHTS) {
     const entry = opcodes[opcode]!;
     const run = entry.opHandler;
     const polled: OpcodeHandler = (state, common) => {
       shortenInterpreter(state.interpreter);
-      if ((++steps & (POLL_INTERVAL - 1)) === 0 && deadlinePassed()) throw new DeadlinePassed();
+      weightSinceLook += weight;
+      if (weightSinceLook >= POLL_INTERVAL) {
+        weightSinceLook = 0;
+        if (deadlinePassed()) throw new DeadlinePassed();
+      }
       return run(state, common);
     };
     opcodes[opcode] = { ...entry, opHandler: polled };
