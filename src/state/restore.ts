@@ -30,6 +30,8 @@ export class RestoreError extends Error {
 /** Where the node stands after the replay. */
 export type RestoredState = {
   readonly head: ChainHead;
+  /** The head at the checkpoint, or at genesis. */
+  readonly baseHead: ChainHead;
   /** The head as it was after the last sealed EVM block. */
   readonly sealedHead: ChainHead;
   /** Mini-blocks of the open EVM block, in order. */
@@ -53,6 +55,7 @@ export type RestoreBase = {
 export function restoreState(table: StateTable, log: SegmentLog, plan: RecoveryPlan, base: RestoreBase): RestoredState {
   const head = loadBase(table, plan, base);
   const checkpointVersion = head.nextMiniBlockNumber;
+  const baseHead = head.copy();
   let sealedHead = head.copy();
   let openMiniBlocks: MiniBlock[] = [];
   assert(head.open === null, "checkpoints are taken between EVM blocks");
@@ -74,7 +77,7 @@ export function restoreState(table: StateTable, log: SegmentLog, plan: RecoveryP
   }
   table.publish(head.nextMiniBlockNumber);
   const replayedMiniBlockCount = head.nextMiniBlockNumber - checkpointVersion;
-  return { head, sealedHead, openMiniBlocks, checkpointVersion, replayedMiniBlockCount };
+  return { head, baseHead, sealedHead, openMiniBlocks, checkpointVersion, replayedMiniBlockCount };
 }
 
 function loadBase(table: StateTable, plan: RecoveryPlan, base: RestoreBase): ChainHead {
