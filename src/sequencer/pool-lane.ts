@@ -3,8 +3,8 @@
 //
 //   account nonce 7:   7  8  9 | 12 13        executableCount = 3, next free nonce = 10
 //
-// An entry is one object of a fixed shape with its sort keys as plain numbers; see bench/sequencer/pool.bench.ts for the
-// comparison with typed-array columns.
+// An entry is one object of a fixed shape with its sort keys as plain numbers. Typed-array columns order a fifth to a third
+// faster, but that is 60 ns of the 10 us that a transaction spends in the pool (bench/sequencer/pool.bench.ts).
 
 import type { Address, Hash32 } from "#chain/primitives.ts";
 import type { Transaction } from "#chain/transaction.ts";

@@ -76,6 +76,7 @@ export class BlockProducer {
     this.#deps = deps;
     this.#head = head;
     this.#host = new ExecutionHost(deps.table, (number) => this.#blockHash(number));
+    this.#rememberHash();
     for (const miniBlock of openMiniBlocks) this.#contents.addMiniBlock(miniBlock);
     const expected = head.open?.transactionCount ?? 0;
     assert(this.#contents.transactionCount === expected, "not the mini-blocks of the open block");
@@ -298,8 +299,7 @@ export class BlockProducer {
   }
 
   #blockHash(number: bigint): Hash32 {
-    const { sealed } = this.#head;
-    if (number === BigInt(sealed.number)) return sealed.hash;
+    if (number === 0n) return this.#deps.identity.genesisHash;
     const known = this.#blockHashes.get(Number(number)) ?? this.#deps.blockHash(Number(number));
     return must(known, "the hash of one of the last 256 blocks");
   }

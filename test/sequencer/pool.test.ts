@@ -153,6 +153,23 @@ test("entries expire by age, the oldest first", () => {
   expect(pool.size).toBe(0);
 });
 
+test("a sender's entries can be looked up and dropped together", () => {
+  const pool = new TransactionPool();
+  for (const nonce of [0, 1, 3]) add(pool, { nonce });
+  add(pool, { sender: 1 });
+  const content = pool.contentOf(testAddress(0))!;
+  expect([content.pending.length, content.queued.length]).toEqual([2, 1]);
+  const cost = 21_000n * 100n + 7n;
+  expect(pool.costAt(testAddress(0), 1n)).toBe(cost);
+  expect(pool.costAt(testAddress(0), 3n)).toBeNull(); // behind the gap: not counted on
+  expect(pool.expenditure(testAddress(0))).toBe(2n * cost);
+  expect(pool.byHash(content.queued[0]!.hash)).toBe(content.queued[0]!);
+  expect(pool.dropSender(testAddress(0))).toBe(3);
+  expect(pool.contentOf(testAddress(0))).toBeNull();
+  expect(pool.pendingNonce(testAddress(0))).toBeNull();
+  expect([pool.size, pool.pendingCount, pool.sizeBytes]).toEqual([1, 1, 100]);
+});
+
 test("pending events come once per entry, when its gap closes", () => {
   const seen: number[] = [];
   const pool = new TransactionPool(DEFAULT_POOL_LIMITS, {

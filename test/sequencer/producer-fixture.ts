@@ -3,6 +3,7 @@
 
 import { assert } from "#base/assert.ts";
 import { fromHex } from "#base/hex.ts";
+import type { ChainSpec } from "#chain/chain-spec.ts";
 import { DEVELOPMENT_MNEMONIC, deriveDevelopmentAccounts } from "#chain/development-accounts.ts";
 import { developmentGenesis, type Genesis, genesisHeader } from "#chain/genesis.ts";
 import { headerHash } from "#chain/header.ts";
@@ -20,6 +21,7 @@ import { addressFromPrivateKey } from "#crypto/secp256k1.ts";
 import type { Engine } from "#evm/engine.ts";
 import { createReferenceEngine } from "#evm/reference/engine.ts";
 import { decodeMiniBlock, type MiniBlock } from "#formats/wire/mini-block.ts";
+import { decodeSeal } from "#formats/wire/payloads.ts";
 import { type ChainIdentity, type ChainRecord, decodeRecord } from "#formats/wire/record.ts";
 import { admit } from "#sequencer/admission.ts";
 import { TransactionPool } from "#sequencer/pool.ts";
@@ -52,7 +54,7 @@ export type FixtureOptions = {
   readonly limits?: Partial<ProducerLimits>;
   readonly blockGasLimit?: bigint;
   readonly stateMemoryBytes?: number;
-  readonly stateRootDelay?: number;
+  readonly spec?: Partial<ChainSpec>;
   readonly engine?: Engine;
   readonly log?: FakeLog;
 };
@@ -130,7 +132,7 @@ export class ProducerFixture {
         counters: this.counters,
         emit: (record) => this.#emit(record),
         stateRoot: (number) => (number <= this.committedBlock ? fakeStateRoot(number) : null),
-        blockHash: () => null,
+        blockHash: (number) => this.#sealedHash(number),
         reserveNumbers: (end) => {
           if (this.reservationFailure !== null) throw this.reservationFailure;
           this.reservations.push(end);
@@ -151,8 +153,7 @@ export class ProducerFixture {
       accounts: ACCOUNTS.map(({ address }) => ({ address, balance: 10n ** 22n })),
       ...(options.blockGasLimit === undefined ? {} : { blockGasLimit: options.blockGasLimit }),
     });
-    const stateRootDelay = options.stateRootDelay ?? 1;
-    const genesis = { ...plain, spec: { ...plain.spec, stateRootDelay } };
+    const genesis = { ...plain, spec: { ...plain.spec, ...options.spec } };
     const engine = options.engine ?? (await createReferenceEngine(genesis.spec));
     return new ProducerFixture(options, engine, genesis);
   }
@@ -252,6 +253,12 @@ export class ProducerFixture {
       const { sleepUs } = await this.producer.step();
       this.nowUs = Math.min(end, this.nowUs + sleepUs);
     }
+  }
+
+  #sealedHash(blockNumber: number): Hash32 | null {
+    const seals = this.decodedRecords().filter((record) => record.header.type === "seal");
+    const seal = seals[blockNumber - 1];
+    return seal === undefined ? null : keccak256(decodeSeal(seal).headerRlp);
   }
 
   #emit(record: ChainRecord): boolean {

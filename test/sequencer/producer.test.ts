@@ -2,13 +2,18 @@
 
 import { describe, expect, test } from "bun:test";
 import { bigintToBytes, concatBytes } from "#base/bytes.ts";
+import { fromHex } from "#base/hex.ts";
 import { SeededRandom } from "#base/random.ts";
 import { headerHash } from "#chain/header.ts";
 import { orderedTrieRoot } from "#chain/ordered-trie.ts";
-import { contractAddress } from "#chain/transaction.ts";
-import { addressFromPrivateKey } from "#crypto/secp256k1.ts";
-import { decodeOpen, decodeTerm } from "#formats/wire/payloads.ts";
+import { authorizationHash, contractAddress } from "#chain/transaction.ts";
+import { keccak256 } from "#crypto/keccak256.ts";
+import { addressFromPrivateKey, sign } from "#crypto/secp256k1.ts";
+import { encodeDiff } from "#formats/wire/diff.ts";
+import type { MiniBlock } from "#formats/wire/mini-block.ts";
+import { decodeOpen, decodeSeal, decodeTerm } from "#formats/wire/payloads.ts";
 import { verifyRecordSignature } from "#formats/wire/record.ts";
+import { addFootprints, BASE_FOOTPRINT, footprintOfGas } from "#sequencer/footprint.ts";
 import {
   ACCOUNTS,
   fakeStateRoot,
@@ -130,6 +135,47 @@ describe("blocks", () => {
     expect(fixture.table.slot(history, word(0))).toEqual(fixture.identity.genesisHash);
   });
 
+  test("BLOCKHASH knows the blocks before, also those of before a restart", async () => {
+    const first = await ProducerFixture.create();
+    await first.settle();
+    // sstore(calldata[0], blockhash(calldata[0]))
+    expect(first.send(0, { to: null, value: 0n, data: fromHex("60078060095f395ff35f35405f355500") })).toBeNull();
+    await first.settle();
+    const asker = contractAddress(ACCOUNTS[0]!.address, 0n);
+    await first.runFor(2_000_000);
+    const second = await ProducerFixture.create({ log: first.log });
+    second.nowUs = first.nowUs;
+    await second.runFor(1_000_000);
+    const hashes = [second.identity.genesisHash];
+    for (const record of second.decodedRecords()) {
+      if (record.header.type === "seal") hashes.push(keccak256(decodeSeal(record).headerRlp));
+    }
+    const open = second.producer.head.open!.payload.blockNumber;
+    expect(hashes.length).toBe(open);
+    expect(open).toBeGreaterThan(3);
+    for (let i = 0; i <= open; i++) expect(second.send(1, { to: asker, value: 0n, data: word(i) })).toBeNull();
+    await second.settle();
+    for (let i = 0; i < open; i++) expect(second.table.slot(asker, word(i))).toEqual(hashes[i]!);
+    expect(second.table.slot(asker, word(open))).toEqual(word(0)); // the open block itself
+  });
+
+  test("the base fee follows EIP-1559 where the chain says so, and underpriced transactions wait", async () => {
+    const baseFee = { kind: "eip1559", elasticity: 2n, denominator: 8n, initial: 1_000_000n } as const;
+    const fixture = await ProducerFixture.create({ spec: { baseFee, blockGasLimit: 84_000n } });
+    await fixture.settle();
+    const first = fixture.producer.head.open!.payload.baseFee;
+    expect(fixture.send(0, { gasLimit: 21_000n, maxFeePerGas: first - 1n, maxPriorityFeePerGas: 0n })).toBeNull();
+    await fixture.settle();
+    expect(fixture.pool.size).toBe(1);
+    for (let i = 0; i < 4; i++) expect(fixture.send(1, { gasLimit: 21_000n })).toBeNull();
+    await fixture.runFor(1_000_000);
+    expect(fixture.producer.head.open!.payload.baseFee).toBe((first * 9n) / 8n); // a full block
+    await fixture.runFor(2_000_000);
+    expect(fixture.producer.head.open!.payload.baseFee).toBeLessThan(first);
+    expect(fixture.pool.size).toBe(0);
+    expect(fixture.counters.transactionsIncluded).toBe(5);
+  });
+
   test("a missing state root keeps the block open, and mini-blocks go on", async () => {
     const fixture = await ProducerFixture.create();
     fixture.committedBlock = 0;
@@ -148,7 +194,7 @@ describe("blocks", () => {
   });
 
   test("without root delay a block is complete before its root is asked for", async () => {
-    const fixture = await ProducerFixture.create({ stateRootDelay: 0 });
+    const fixture = await ProducerFixture.create({ spec: { stateRootDelay: 0 } });
     fixture.committedBlock = 0;
     await fixture.runFor(1_200_000);
     expect(fixture.story()).toEqual(["open", "mini 0"]);
@@ -209,6 +255,23 @@ describe("what does not run", () => {
     expect(fixture.story()).toEqual(["open", "mini 1", "mini 1"]);
     expect(fixture.counters.transactionsRejected).toBe(1);
     expect(fixture.pool.size).toBe(0);
+  });
+
+  test("a nonce that an authorization used up is dropped, and what follows goes on", async () => {
+    const fixture = await ProducerFixture.create();
+    await fixture.settle();
+    for (let i = 0; i < 2; i++) expect(fixture.send(1)).toBeNull();
+    const unsigned = { chainId: 31337n, address: ACCOUNTS[2]!.address, nonce: 0n };
+    const authorization = { ...unsigned, ...sign(authorizationHash(unsigned), ACCOUNTS[1]!.privateKey) };
+    const tip = { maxPriorityFeePerGas: 500_000n, maxFeePerGas: 3_000_000n };
+    expect(fixture.send(0, { type: 4, authorizationList: [authorization], ...tip })).toBeNull();
+    await fixture.settle();
+    expect(fixture.pool.dropCounts.stale).toBe(1);
+    expect(fixture.counters.transactionsIncluded).toBe(2);
+    expect(fixture.producer.state.account(ACCOUNTS[1]!.address)!.nonce).toBe(2n);
+    expect(fixture.send(1)).toBeNull(); // a delegation may send
+    await fixture.settle();
+    expect(fixture.counters.transactionsIncluded).toBe(3);
   });
 
   test("state without room makes state-creating work wait, and nothing else", async () => {
@@ -381,6 +444,7 @@ test("a follower that only applies diffs reaches the same state, under random wo
     await fixture.runFor(random.below(3_000));
   }
   await fixture.runFor(1_500_000);
+  for (const mini of fixture.miniBlocks()) expectWithinFootprint(mini);
   const records = fixture.decodedRecords();
   const sequencer = addressFromPrivateKey(SEQUENCER_KEY);
   expect(records.every((record) => verifyRecordSignature(record, sequencer))).toBe(true);
@@ -391,3 +455,15 @@ test("a follower that only applies diffs reaches the same state, under random wo
   expect(head.toBytes()).toEqual(fixture.producer.head.toBytes());
   expect(fixture.counters.blocks).toBeGreaterThan(2);
 }, 60_000);
+
+/** What a mini-block wrote is never more than its gas was thought to buy. */
+function expectWithinFootprint({ diff, receipts, transactions }: MiniBlock): void {
+  let bound = BASE_FOOTPRINT;
+  receipts.forEach((receipt, i) => {
+    bound = addFootprints(bound, footprintOfGas(receipt.gasUsed, transactions[i]!.length, "osaka"));
+  });
+  expect(diff.newKeys.length).toBeLessThanOrEqual(bound.keyCount);
+  expect(diff.accounts.length + diff.slots.length).toBeLessThanOrEqual(bound.changeCount);
+  expect(diff.codes.length).toBeLessThanOrEqual(bound.codeCount);
+  expect(encodeDiff(diff).length).toBeLessThanOrEqual(bound.recordBytes);
+}
