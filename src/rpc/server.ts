@@ -215,6 +215,7 @@ function isAllowedOrigin(origin: string | null, allowed: "*" | readonly string[]
 function createHttpApp(parts: RpcServerParts): Hono {
   const { corsOrigins, readiness, metricsText } = parts;
   const app = new Hono();
+  app.onError(() => new Response("internal server error", { status: 500 }));
   if (corsOrigins === "*" || corsOrigins.length > 0) {
     const origin = corsOrigins === "*" ? "*" : [...corsOrigins];
     app.use(
@@ -249,6 +250,12 @@ async function answerPost(request: Request, { dispatcher, limits, meters }: RpcS
     return new Response("invalid content type, only application/json is supported", { status: 415 });
   }
   const session: Session = { transport: "http", subscriptions: null, inFlightCount: 0 };
-  const { text } = await dispatcher.handle(await request.text(), session);
+  const body = await request.text().catch(() => null);
+  if (body === null) {
+    // Either the connection broke, or a body without a length went over the server's own limit.
+    meters.limited("body");
+    return new Response("content length too large", { status: 413 });
+  }
+  const { text } = await dispatcher.handle(body, session);
   return text === null ? new Response(null, { status: 204 }) : new Response(text, { headers: JSON_HEADERS });
 }

@@ -1,0 +1,354 @@
+// The read methods over HTTP on a real chain in process, asked by viem and by hand.
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { createPublicClient, http, parseAbiItem } from "viem";
+import { foundry } from "viem/chains";
+import { bigintToBytes } from "#base/bytes.ts";
+import { toHex } from "#base/hex.ts";
+import { orderedTrieRoot } from "#chain/ordered-trie.ts";
+import type { Hash32 } from "#chain/primitives.ts";
+import { ACCOUNTS, CONTRACTS, testAddress } from "./live-chain.fixture.ts";
+import { ask, type LiveNode, startLiveNode } from "./live-node.fixture.ts";
+
+const PLACEHOLDER = `0x${"ff".repeat(32)}`;
+const TOPIC = `0x${"aa".padStart(64, "0")}`;
+const SENDER = toHex(ACCOUNTS[0]?.address ?? new Uint8Array(20));
+
+let node: LiveNode;
+/** In block 1: two mini-blocks. In block 2, which stays open: one. */
+const hashes: Record<"first" | "second" | "deploy" | "open", Hash32> = {
+  first: new Uint8Array(0),
+  second: new Uint8Array(0),
+  deploy: new Uint8Array(0),
+  open: new Uint8Array(0),
+};
+
+beforeAll(async () => {
+  node = await startLiveNode({ options: { logCountMax: 2, miniBlockCountMax: 2, feeHistoryBlockCountMax: 2 } });
+  const { chain } = node;
+  hashes.first = await chain.send({ to: CONTRACTS.store, data: bigintToBytes(7n, 32) });
+  hashes.second = await chain.send({ to: CONTRACTS.store, data: bigintToBytes(8n, 32) });
+  hashes.deploy = await chain.send({ to: null, data: Uint8Array.of(0x60, 0, 0x60, 0, 0xf3) });
+  await chain.sealBlock();
+  hashes.open = await chain.send({ to: CONTRACTS.store, data: bigintToBytes(9n, 32) }, 1);
+});
+
+afterAll(() => node.stop());
+
+describe("viem", () => {
+  const client = () => createPublicClient({ chain: foundry, transport: http(node.url, { retryCount: 0 }) });
+
+  test("blocks, transactions and receipts parse", async () => {
+    const block = await client().getBlock({ includeTransactions: true });
+    expect(block.number).toBe(1n);
+    expect(block.transactions.map(({ hash }) => hash)).toEqual([hashes.first, hashes.second, hashes.deploy].map(toHex));
+    const receipt = await client().getTransactionReceipt({ hash: toHex(hashes.deploy) });
+    expect(receipt.status).toBe("success");
+    expect(receipt.blockHash).toBe(block.hash);
+    expect(receipt.transactionIndex).toBe(2);
+    expect(receipt.contractAddress).toStartWith("0x");
+    expect(await client().getTransactionReceipt({ hash: toHex(hashes.open) })).toMatchObject({
+      blockHash: PLACEHOLDER,
+      blockNumber: 2n,
+    });
+    const byHash = await client().getBlock({ blockHash: block.hash });
+    expect(byHash.transactions).toEqual(block.transactions.map(({ hash }) => hash));
+  });
+
+  test("state, calls, fees and logs", async () => {
+    const viem = client();
+    expect(await viem.getChainId()).toBe(31_337);
+    expect(await viem.getBlockNumber()).toBe(1n);
+    expect(await viem.getGasPrice()).toBe(1_000_000n);
+    expect(await viem.estimateMaxPriorityFeePerGas()).toBe(0n);
+    expect(await viem.getTransactionCount({ address: SENDER })).toBe(3);
+    expect(await viem.getBalance({ address: SENDER })).toBeLessThan(10n ** 22n);
+    expect(await viem.getCode({ address: toHex(CONTRACTS.invalid) })).toBe("0xfe");
+    const { data } = await viem.call({ to: toHex(CONTRACTS.store), data: `0x${"12".padStart(64, "0")}` });
+    expect(data).toBe(`0x${"12".padStart(64, "0")}`);
+    const history = await viem.getFeeHistory({ blockCount: 2, rewardPercentiles: [25, 75] });
+    expect(history.baseFeePerGas).toEqual([1_000_000n, 1_000_000n, 1_000_000n]);
+    expect(history.reward?.[1]).toEqual([1_000n, 1_000n]);
+    const event = parseAbiItem("event Any()");
+    expect(await viem.getLogs({ fromBlock: 1n, toBlock: 1n })).toHaveLength(2);
+    expect(await viem.getLogs({ event, fromBlock: 0n })).toEqual([]);
+  });
+
+  test("an estimate is enough, and one gas below its true need is not", async () => {
+    const request = { account: SENDER, to: toHex(CONTRACTS.store), data: `0x${"33".padStart(64, "0")}` } as const;
+    const gas = await client().estimateGas(request);
+    const { gasUsed } = await client().getTransactionReceipt({ hash: toHex(hashes.second) });
+    expect(gas).toBeGreaterThanOrEqual(gasUsed);
+    expect(await client().estimateGas({ account: SENDER, to: toHex(testAddress(0xd9)), value: 1n })).toBe(21_000n);
+  });
+});
+
+describe("what a block reference means", () => {
+  const slot = async (block?: unknown): Promise<string> => {
+    const params = [toHex(CONTRACTS.store), "0x0", ...(block === undefined ? [] : [block])];
+    const { result, error } = await ask(node, "eth_getStorageAt", ...params);
+    return result ?? `${error?.code} ${error?.message}`;
+  };
+  const value = (n: number): string => `0x${n.toString(16).padStart(64, "0")}`;
+
+  test("latest and pending are the newest mini-block, the rest are sealed blocks", async () => {
+    const sealed = node.chain.store.block(1)?.hash ?? new Uint8Array(0);
+    expect(await slot()).toBe(value(9));
+    expect(await slot("latest")).toBe(value(9));
+    expect(await slot("pending")).toBe(value(9));
+    expect(await slot("safe")).toBe(value(8));
+    expect(await slot("finalized")).toBe(value(8));
+    expect(await slot("0x1")).toBe(value(8));
+    expect(await slot("0x0")).toBe(value(0));
+    expect(await slot("earliest")).toBe(value(0));
+    expect(await slot(toHex(sealed))).toBe(value(8));
+    expect(await slot({ blockHash: toHex(sealed), requireCanonical: true })).toBe(value(8));
+    expect(await slot({ blockNumber: "0x0" })).toBe(value(0));
+  });
+
+  test("an open, a future and an unknown block have no header", async () => {
+    expect(await slot("0x2")).toBe("-32000 header not found");
+    expect(await slot("0x99")).toBe("-32000 header not found");
+    expect(await slot(PLACEHOLDER)).toBe("-32000 header not found");
+  });
+
+  test("code sees the open block at latest, and the sealed one by number", async () => {
+    const at = async (block: string): Promise<bigint> => {
+      const { result } = await ask(node, "eth_call", { to: toHex(CONTRACTS.block) }, block);
+      return BigInt(String(result).slice(0, 66));
+    };
+    expect(await at("latest")).toBe(2n);
+    expect(await at("0x1")).toBe(1n);
+    expect(await at("earliest")).toBe(0n);
+  });
+
+  test("BASEFEE is shown only to a call that names a price", async () => {
+    const baseFee = async (fields: object): Promise<bigint> => {
+      const { result } = await ask(node, "eth_call", { to: toHex(CONTRACTS.block), ...fields });
+      return BigInt(`0x${String(result).slice(130)}`);
+    };
+    expect(await baseFee({})).toBe(0n);
+    expect(await baseFee({ from: SENDER, gas: "0x186a0", gasPrice: "0xf4240" })).toBe(1_000_000n);
+  });
+});
+
+describe("blocks", () => {
+  test("carry the mini-block counters and the sequencer's signature, the genesis none", async () => {
+    const { result } = await ask(node, "eth_getBlockByNumber", "latest", false);
+    expect(result).toMatchObject({ number: "0x1", miniBlockOffset: "0x0", miniBlockCount: "0x3", txOffset: "0x0" });
+    expect(result.signature).toHaveLength(132);
+    expect(result.uncles).toEqual([]);
+    const genesis = (await ask(node, "eth_getBlockByNumber", "0x0", false)).result;
+    expect(genesis.number).toBe("0x0");
+    expect(genesis.signature).toBeUndefined();
+  });
+
+  test("that do not exist are null, and so is the open one", async () => {
+    expect((await ask(node, "eth_getBlockByNumber", "pending", true)).result).toBeNull();
+    expect((await ask(node, "eth_getBlockByNumber", "0x2", true)).result).toBeNull();
+    expect((await ask(node, "eth_getBlockByHash", PLACEHOLDER, true)).result).toBeNull();
+    expect((await ask(node, "eth_getBlockReceipts", "0x2")).result).toBeNull();
+    expect((await ask(node, "eth_getBlockReceipts", "0x0")).result).toEqual([]);
+  });
+
+  test("receipts of a block are those of its transactions", async () => {
+    const { result } = await ask(node, "eth_getBlockReceipts", "latest");
+    const single = await ask(node, "eth_getTransactionReceipt", toHex(hashes.second));
+    expect(result).toHaveLength(3);
+    expect(result[1]).toEqual(single.result);
+    expect(result[1].logs[0].logIndex).toBe("0x1");
+    expect(BigInt(result[2].cumulativeGasUsed)).toBe(
+      result.reduce((sum: bigint, { gasUsed }: { gasUsed: string }) => sum + BigInt(gasUsed), 0n),
+    );
+  });
+
+  test("unknown transactions and receipts are null", async () => {
+    expect((await ask(node, "eth_getTransactionByHash", PLACEHOLDER)).result).toBeNull();
+    expect((await ask(node, "eth_getTransactionReceipt", PLACEHOLDER)).result).toBeNull();
+  });
+});
+
+describe("logs", () => {
+  const logs = async (filter: object) => ask(node, "eth_getLogs", filter);
+
+  test("latest stops at the sealed block, pending takes in the open one", async () => {
+    expect((await logs({ fromBlock: "0x1" })).result).toHaveLength(2);
+    const address = toHex(CONTRACTS.store);
+    const pending = (await logs({ address, topics: [TOPIC], fromBlock: "latest", toBlock: "pending" })).error;
+    expect(pending).toEqual({ code: -32000, message: "query returned more than 2 results" });
+    expect(node.counts.limited["logs"]).toBe(1);
+    await node.chain.sealBlock();
+    await node.chain.send({ to: CONTRACTS.store, data: bigintToBytes(10n, 32) }, 1);
+    const { result } = await logs({ fromBlock: "latest", toBlock: "pending" });
+    expect(result.map(({ blockHash }: { blockHash: string }) => blockHash === PLACEHOLDER)).toEqual([false, true]);
+  });
+
+  test.each([
+    [{ topics: [`0x${"ab".padStart(64, "0")}`] }, 0],
+    [{ topics: [[TOPIC, `0x${"ab".padStart(64, "0")}`]] }, 2],
+    [{ topics: [null] }, 2],
+    [{ topics: [TOPIC, TOPIC] }, 0],
+    [{ address: toHex(CONTRACTS.revert) }, 0],
+    [{ address: [toHex(CONTRACTS.revert), toHex(CONTRACTS.store)] }, 2],
+  ])("%j", async (filter, count) => {
+    expect((await logs({ fromBlock: "0x1", toBlock: "0x1", ...filter })).result).toHaveLength(count);
+  });
+
+  test.each([
+    [{ fromBlock: "0x1", toBlock: "0x0" }, -32602, "invalid block range params"],
+    [{ fromBlock: "0x1", toBlock: "0x77" }, -32602, "block range extends beyond current head block"],
+    [{ blockHash: PLACEHOLDER }, -32000, "unknown block"],
+  ])("%j is refused", async (filter, code, message) => {
+    expect((await logs(filter)).error).toEqual({ code, message });
+  });
+});
+
+describe("mini-blocks", () => {
+  test("are objects with both roots and the record's signature", async () => {
+    const { result } = await ask(node, "mega_getMiniBlockByNumber", "0x1");
+    const miniBlock = node.chain.store.miniBlock(1);
+    expect(Object.keys(result).sort()).toEqual([
+      "block_number",
+      "block_timestamp",
+      "gas_used",
+      "index",
+      "mini_block_number",
+      "mini_block_timestamp",
+      "receipt_root",
+      "receipts",
+      "signature",
+      "transaction_root",
+      "transactions",
+    ]);
+    expect(result).toMatchObject({ mini_block_number: "0x1", index: "0x1", block_number: "0x1" });
+    expect(result.transaction_root).toBe(toHex(orderedTrieRoot(miniBlock?.transactions ?? [])));
+    expect(result.signature).toBe(toHex(node.chain.store.miniBlockRecord(1)?.signature ?? new Uint8Array(0)));
+    expect(result.receipts[0].transactionHash).toBe(toHex(hashes.second));
+  });
+
+  test("come in order, end at the head, and are limited", async () => {
+    const numbers = async (from: string, count: string): Promise<string[]> => {
+      const { result } = await ask(node, "mega_getMiniBlocks", from, count);
+      return result.map((miniBlock: { mini_block_number: string }) => miniBlock.mini_block_number);
+    };
+    expect(await numbers("0x1", "0x2")).toEqual(["0x1", "0x2"]);
+    expect(await numbers("0x4", "0x2")).toEqual(["0x4"]);
+    expect(await numbers("0xffffffffffffff", "0x2")).toEqual([]);
+    expect((await ask(node, "mega_getMiniBlockByNumber", "0xffff")).result).toBeNull();
+    expect((await ask(node, "mega_getMiniBlocks", "0x0", "0x3")).error).toEqual({
+      code: -32602,
+      message: "too many mini-blocks: 3, want at most 2",
+    });
+  });
+});
+
+describe("calls that fail", () => {
+  const call = async (method: string, request: object, ...more: unknown[]) => {
+    return (await ask(node, method, request, ...more)).error;
+  };
+
+  test("revert with the reason and the data", async () => {
+    for (const method of ["eth_call", "eth_estimateGas"]) {
+      const error = await call(method, { to: toHex(CONTRACTS.revert) });
+      expect(error).toMatchObject({ code: 3, message: "execution reverted: nope" });
+      expect(String(error?.data)).toStartWith("0x08c379a0");
+    }
+  });
+
+  test.each([
+    ["eth_call", { to: toHex(CONTRACTS.invalid) }, "invalid opcode: INVALID"],
+    ["eth_call", { to: toHex(CONTRACTS.store), gas: "0x5300" }, "out of gas"],
+    ["eth_estimateGas", { to: toHex(CONTRACTS.loop), gas: "0x186a0" }, "gas required exceeds allowance (100000)"],
+    [
+      "eth_call",
+      { to: toHex(CONTRACTS.store), gasPrice: "0x1", maxFeePerGas: "0x1" },
+      "both gasPrice and (maxFeePerGas or maxPriorityFeePerGas) specified",
+    ],
+    [
+      "eth_call",
+      { to: toHex(CONTRACTS.store), maxFeePerGas: "0x1", maxPriorityFeePerGas: "0x2" },
+      "maxFeePerGas (1) < maxPriorityFeePerGas (2)",
+    ],
+    [
+      "eth_estimateGas",
+      { from: toHex(testAddress(0xee)), to: toHex(CONTRACTS.store), value: "0x1", gasPrice: "0xf4240" },
+      "insufficient funds for transfer",
+    ],
+  ])("%s %j", async (method, request, message) => {
+    expect(await call(method, request)).toEqual({ code: -32000, message });
+  });
+
+  test("overrides are refused clearly", async () => {
+    const request = { to: toHex(CONTRACTS.store) };
+    const overrides = { [SENDER]: { balance: "0x1" } };
+    expect(await call("eth_call", request, "latest", overrides)).toEqual({
+      code: -32602,
+      message: "state overrides are not supported",
+    });
+    expect(await call("eth_call", request, "latest", {}, { number: "0x1" })).toEqual({
+      code: -32602,
+      message: "block overrides are not supported",
+    });
+    expect(await call("eth_call", request, "latest", {})).toBeUndefined();
+  });
+
+  test("fee history refuses bad percentiles and future blocks", async () => {
+    expect((await ask(node, "eth_feeHistory", "0x1", "latest", [101])).error?.message).toBe(
+      "invalid reward percentile: 101.000000",
+    );
+    expect((await ask(node, "eth_feeHistory", "0x1", "latest", [50, 10])).error?.message).toBe(
+      "invalid reward percentile: #0:50.000000 >= #1:10.000000",
+    );
+    expect((await ask(node, "eth_feeHistory", "0x1", "0x99")).error?.message).toBe(
+      `request beyond head block: requested 153, head ${node.chain.store.headBlockNumber}`,
+    );
+    const { result } = await ask(node, "eth_feeHistory", "0x400", "latest");
+    expect(result.gasUsedRatio).toHaveLength(2);
+  });
+});
+
+test("a call that runs too long ends with its own code and is counted", async () => {
+  const slow = await startLiveNode({ options: { callTimeMsMax: 20, callGasLimit: 10n ** 12n } });
+  try {
+    const { error } = await ask(slow, "eth_call", { to: toHex(CONTRACTS.loop) });
+    expect(error).toEqual({ code: -32002, message: "request timed out" });
+    expect(slow.counts.limited["time"]).toBe(1);
+  } finally {
+    await slow.stop();
+  }
+});
+
+test("an answer above the limit is an error instead", async () => {
+  const small = await startLiveNode({ options: { responseBytesMax: 300 } });
+  try {
+    expect((await ask(small, "eth_getBlockByNumber", "0x0", false)).error).toEqual({
+      code: -32003,
+      message: "response too large",
+    });
+    expect((await ask(small, "eth_blockNumber")).result).toBe("0x0");
+  } finally {
+    await small.stop();
+  }
+});
+
+test("state older than the undo window is pruned history", async () => {
+  const brief = await startLiveNode({ undoEntryCount: 64 });
+  try {
+    for (let i = 0; i < 40; i++) {
+      await brief.chain.send({ to: CONTRACTS.store, data: bigintToBytes(BigInt(i + 1), 32) });
+      if (i % 10 === 9) await brief.chain.sealBlock();
+    }
+    expect((await ask(brief, "eth_getBalance", SENDER, "0x1")).error).toEqual({
+      code: 4444,
+      message: "pruned history unavailable",
+    });
+    expect((await ask(brief, "eth_getBalance", SENDER, "latest")).error).toBeUndefined();
+    expect((await ask(brief, "eth_getBlockByNumber", "0x1", false)).result.number).toBe("0x1");
+  } finally {
+    await brief.stop();
+  }
+});
+
+test("nothing here was a bug of the node", () => {
+  expect(node.failures).toEqual([]);
+});
