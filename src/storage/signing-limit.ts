@@ -53,7 +53,11 @@ export class SigningLimit {
     } catch (error) {
       if (!(error instanceof DiskError && error.code === "ENOENT")) throw error;
     }
-    if (this.#file !== null) this.#load(this.#file);
+    if (this.#file === null) return;
+    this.#load(this.#file);
+    // What is read may be in the system's cache alone, from a process that died before its sync.
+    this.#file.sync();
+    disk.syncDirectory(directory);
   }
 
   /** The newest state, or null when nothing was ever reserved. */

@@ -112,6 +112,17 @@ export class SimulatedDisk implements Disk {
     return next;
   }
 
+  /** The disk as the next process finds it when only the process died: nothing is lost, and nothing is more durable than it was. */
+  kill(): SimulatedDisk {
+    this.#isDead = true;
+    const next = new SimulatedDisk(1);
+    next.#directories = this.#directories;
+    next.#entries = this.#entries;
+    next.#durableEntries = this.#durableEntries;
+    next.#pendingEntries = this.#pendingEntries;
+    return next;
+  }
+
   openFile(path: string, options: OpenFileOptions = {}): DiskFile {
     this.#requireAlive();
     let inode = this.#entries.get(path);

@@ -220,6 +220,25 @@ describe("torn ends", () => {
     expectHolds(reopened, records);
   });
 
+  test("a frame left over behind a newer one of the same length is not taken up", () => {
+    const disk = new SimulatedDisk(1);
+    const log = openLog(disk);
+    const records = Array.from({ length: 4 }, (_, i) => ({ sequence: i, bytes: new Uint8Array(50).fill(i) }));
+    log.append(records);
+    const path = segmentPaths(disk)[0]!;
+    const stale = disk.content(path).slice();
+    log.truncateAfter(1);
+    const newer = { sequence: 2, bytes: new Uint8Array(50).fill(0x77) };
+    log.append([newer]);
+    log.close();
+    const content = stale.slice();
+    content.set(disk.content(path));
+    disk.overwrite(path, content);
+    const reopened = openLog(disk);
+    expect(reopened.recovery.reason).toContain("does not follow");
+    expectHolds(reopened, [...records.slice(0, 2), newer]);
+  });
+
   test("a newest segment whose header was never whole is removed", () => {
     for (const size of [0, 1, 64, 127, 128]) {
       const { disk, records } = filledLog(12);

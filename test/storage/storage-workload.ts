@@ -127,8 +127,8 @@ export function live(node: StorageNode, model: StorageModel, options: { seed: nu
   const chain = recordsOfLife(options.life);
   const term = node.plan.nextTerm + (node.plan.isFresh ? 1 : 0);
   const end = Math.min(chain.length, node.log.lastSequence + 1 + 24);
-  model.stoppedCleanlyAt = null;
   reserve(node, model, term, end);
+  model.stoppedCleanlyAt = null;
   while (node.log.lastSequence + 1 < end) {
     const first = node.log.lastSequence + 1;
     append(node, model, chain.slice(first, Math.min(end, first + 1 + random.below(4))));
@@ -186,7 +186,7 @@ function checkpoint(node: StorageNode, model: StorageModel, random: SeededRandom
 /** A follower's roll-back, never below its newest checkpoint. */
 function rollBack(node: StorageNode, model: StorageModel, random: SeededRandom): void {
   const last = node.log.lastSequence;
-  const keep = Math.max(model.checkpointVersion, last - random.below(12), 0);
+  const keep = Math.max(model.checkpointVersion, last - random.below(25), 0);
   if (keep >= last) return;
   model.durableSequence = Math.min(model.durableSequence, keep);
   node.log.truncateAfter(keep);
