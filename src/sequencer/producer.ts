@@ -299,7 +299,6 @@ export class BlockProducer {
   }
 
   #blockHash(number: bigint): Hash32 {
-    if (number === 0n) return this.#deps.identity.genesisHash;
     const known = this.#blockHashes.get(Number(number)) ?? this.#deps.blockHash(Number(number));
     return must(known, "the hash of one of the last 256 blocks");
   }

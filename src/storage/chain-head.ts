@@ -102,15 +102,14 @@ export class ChainHead {
     this.#open = open;
   }
 
-  /** The head of an empty log. `genesisHeader` must hash to the identity's genesis hash. */
+  /** The head of an empty log: the first record's parent is the identity's genesis hash. */
   static genesis(parts: ChainHeadContext & { readonly genesisHeader: BlockHeader }): ChainHead {
     const { identity, spec, genesisHeader: header } = parts;
     const hash = headerHash(header);
-    assert(bytesEqual(hash, identity.genesisHash), "the genesis header does not belong to the chain's identity");
     const position: Position = {
       term: 0,
       nextSequence: 0,
-      parentHash: hash,
+      parentHash: identity.genesisHash,
       nextMiniBlockNumber: 0,
       transactionTotal: 0,
       timestampUs: 0,

@@ -5,7 +5,7 @@ import { assert } from "#base/assert.ts";
 import { fromHex } from "#base/hex.ts";
 import type { ChainSpec } from "#chain/chain-spec.ts";
 import { DEVELOPMENT_MNEMONIC, deriveDevelopmentAccounts } from "#chain/development-accounts.ts";
-import { developmentGenesis, type Genesis, genesisHeader } from "#chain/genesis.ts";
+import { developmentGenesis, type Genesis, genesisHeader, genesisIdentity } from "#chain/genesis.ts";
 import { headerHash } from "#chain/header.ts";
 import type { Address, Hash32 } from "#chain/primitives.ts";
 import type { Reject } from "#chain/reject.ts";
@@ -90,6 +90,8 @@ export function fakeStateRoot(blockNumber: number): Hash32 {
 export class ProducerFixture {
   readonly genesis: Genesis;
   readonly identity: ChainIdentity;
+  /** Hash of block 0; the identity's hash is another one. */
+  readonly genesisBlockHash: Hash32;
   readonly genesisStateRoot: Hash32 = new Uint8Array(32).fill(3);
   readonly table: StateTable;
   readonly pool: TransactionPool;
@@ -111,7 +113,8 @@ export class ProducerFixture {
     this.genesis = genesis;
     const { spec } = genesis;
     const header = genesisHeader(genesis, this.genesisStateRoot);
-    this.identity = { chainId: spec.chainId, genesisHash: headerHash(header) };
+    this.genesisBlockHash = headerHash(header);
+    this.identity = { chainId: spec.chainId, genesisHash: genesisIdentity(genesis, this.genesisBlockHash) };
     this.table = genesisTable(genesis, options.stateMemoryBytes);
     this.log = options.log ?? { records: [] };
     const head = ChainHead.genesis({ identity: this.identity, spec, genesisHeader: header });
@@ -256,6 +259,7 @@ export class ProducerFixture {
   }
 
   #sealedHash(blockNumber: number): Hash32 | null {
+    if (blockNumber === 0) return this.genesisBlockHash;
     const seals = this.decodedRecords().filter((record) => record.header.type === "seal");
     const seal = seals[blockNumber - 1];
     return seal === undefined ? null : keccak256(decodeSeal(seal).headerRlp);

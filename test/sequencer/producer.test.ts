@@ -118,7 +118,7 @@ describe("blocks", () => {
     const sealAt = records.findIndex((record) => record.header.type === "seal");
     replay(records.slice(0, sealAt + 1), head, genesisTable(fixture.genesis));
     const { header, hash, miniBlockCount } = head.sealed;
-    expect(header.parentHash).toEqual(fixture.identity.genesisHash);
+    expect(header.parentHash).toEqual(fixture.genesisBlockHash);
     expect(header.gasUsed).toBe(BigInt(gasUsed));
     expect(header.transactionsRoot).toEqual(orderedTrieRoot(minis.flatMap((mini) => mini.transactions)));
     expect(header.stateRoot).toEqual(fixture.genesisStateRoot); // delay 1: the root after block 0
@@ -132,7 +132,7 @@ describe("blocks", () => {
     const fixture = await ProducerFixture.create();
     await fixture.runFor(1_500_000);
     const history = fixture.genesis.alloc.find(({ address }) => address[2] === 0xf9)!.address;
-    expect(fixture.table.slot(history, word(0))).toEqual(fixture.identity.genesisHash);
+    expect(fixture.table.slot(history, word(0))).toEqual(fixture.genesisBlockHash);
   });
 
   test("BLOCKHASH knows the blocks before, also those of before a restart", async () => {
@@ -146,7 +146,7 @@ describe("blocks", () => {
     const second = await ProducerFixture.create({ log: first.log });
     second.nowUs = first.nowUs;
     await second.runFor(1_000_000);
-    const hashes = [second.identity.genesisHash];
+    const hashes = [second.genesisBlockHash];
     for (const record of second.decodedRecords()) {
       if (record.header.type === "seal") hashes.push(keccak256(decodeSeal(record).headerRlp));
     }
