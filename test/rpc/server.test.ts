@@ -132,9 +132,9 @@ describe("WebSocket", () => {
     (await client.transport.getRpcClient()).close();
   });
 
-  test("other paths are no WebSocket", () => {
-    expect(TestSocket.connect(`${node.webSocketUrl}/other`)).rejects.toThrow("no connection");
-    expect(TestSocket.connect(`${node.webSocketUrl}/feed`)).rejects.toThrow("no connection");
+  test("other paths are no WebSocket", async () => {
+    await expect(TestSocket.connect(`${node.webSocketUrl}/other`)).rejects.toThrow("no connection");
+    await expect(TestSocket.connect(`${node.webSocketUrl}/feed`)).rejects.toThrow("no connection");
   });
 });
 
