@@ -54,7 +54,7 @@ describe("cast", () => {
 
   nodeTest("deploys a token and moves it", async () => {
     const { bytecode } = contracts().Token;
-    const supply = "0".repeat(60) + "03e8";
+    const supply = `${"0".repeat(60)}03e8`;
     const created = await send("--create", `${bytecode}${supply}`);
     expect(created.status).toBe("0x1");
     token = created.contractAddress;
