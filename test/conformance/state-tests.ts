@@ -8,8 +8,9 @@ import { type Hardfork, isAtLeast } from "#chain/hardforks.ts";
 import type { Log } from "#chain/log.ts";
 import { encodeRlp } from "#chain/rlp.ts";
 import { decodeTransaction, recoverSender, TransactionDecodeError } from "#chain/transaction.ts";
-import { keccak256 } from "#crypto/keccak256.ts";
+import { KECCAK_EMPTY, keccak256 } from "#crypto/keccak256.ts";
 import type { BlockEnvironment, Engine, TransactionResult } from "#evm/engine.ts";
+import type { Host } from "#evm/host.ts";
 import { touchAccount, type World } from "./world.ts";
 
 type HexText = string;
@@ -22,7 +23,8 @@ type PostEntry = {
   readonly indexes: { readonly data: number; readonly gas: number; readonly value: number };
 };
 
-type FixtureAccount = {
+/** An account of a fixture's pre-state. */
+export type FixtureAccount = {
   readonly nonce: HexText;
   readonly balance: HexText;
   readonly code: HexText;
@@ -103,7 +105,7 @@ export async function runCase(
   const { fixture, entry, fork } = stateCase;
   const spec = specOf(stateCase);
   const env = environmentOf(stateCase, spec);
-  for (const [address, account] of Object.entries(fixture.pre)) seedAccount(world, address, account);
+  for (const [address, account] of Object.entries(fixture.pre)) seedAccount(world.source, address, account);
   const result = await applyBytes(entry, fixture, await engineOf(spec), env, world);
   if (stateCase.rewardsNothing && !isAtLeast(fork, "spuriousDragon")) touchAccount(world.host, env.beneficiary);
   if (typeof result === "string" && entry.expectException === undefined) return `not decoded: ${result}`;
@@ -144,13 +146,13 @@ async function applyBytes(
   }
 }
 
-function seedAccount(world: World, address: string, account: FixtureAccount): void {
-  world.seed(fromHex(address), {
-    nonce: BigInt(account.nonce),
-    balance: BigInt(account.balance),
-    code: fromHex(account.code),
-    storage: Object.entries(account.storage).map(([slot, value]) => [word(slot), word(value)]),
-  });
+/** Puts an account of a fixture into a host that is not used yet. */
+export function seedAccount(host: Host, address: string, account: FixtureAccount): void {
+  const owner = fromHex(address);
+  const code = fromHex(account.code);
+  const codeHash = code.length === 0 ? KECCAK_EMPTY : host.putCode(code);
+  host.setAccount(owner, { nonce: BigInt(account.nonce), balance: BigInt(account.balance), codeHash });
+  for (const [slot, value] of Object.entries(account.storage)) host.setSlot(owner, word(slot), word(value));
 }
 
 function specOf({ fixture, fork }: StateCase): ChainSpec {

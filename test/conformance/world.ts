@@ -9,19 +9,12 @@ import { OverlayHost } from "#evm/overlay-host.ts";
 import { MemoryHost } from "#test/evm/memory-host.ts";
 import { type WorldAccount, worldRoot } from "./trie-root.ts";
 
-/** What a fixture says about an account. */
-export type SeedAccount = {
-  readonly nonce: bigint;
-  readonly balance: bigint;
-  readonly code: Uint8Array;
-  readonly storage: readonly (readonly [slot: Uint8Array, value: Uint8Array])[];
-};
-
 /** One fixture's state. */
 export interface World {
+  /** Where the pre-state goes. */
+  readonly source: Host;
+  /** What the engine runs on. */
   readonly host: Host;
-  /** Adds an account; before the engine runs. */
-  seed(address: Address, account: SeedAccount): void;
   /** The state root of everything. */
   root(): Uint8Array;
 }
@@ -30,8 +23,8 @@ export interface World {
 export function createMemoryWorld(): World {
   const host = new MemoryHost();
   return {
+    source: host,
     host,
-    seed: (address, account) => seedHost(host, address, account),
     root: () => worldRoot(accountsOf(host, [...host.accounts.keys()])),
   };
 }
@@ -41,8 +34,8 @@ export function createOverlayWorld(): World {
   const source = new MemoryHost();
   const host = new OverlayHost(source, (number) => keccak256(new TextEncoder().encode(number.toString())));
   return {
+    source,
     host,
-    seed: (address, account) => seedHost(source, address, account),
     root: () => {
       const touched = [...host.touchedAccounts()].map(({ address }) => toBareHex(address));
       return worldRoot(accountsOf(host, [...new Set([...source.accounts.keys(), ...touched])]));
@@ -55,13 +48,8 @@ export function touchAccount(host: Host, address: Address): void {
   if (host.account(address) === null) host.setAccount(address, { nonce: 0n, balance: 0n, codeHash: KECCAK_EMPTY });
 }
 
-function seedHost(host: MemoryHost, address: Address, { nonce, balance, code, storage }: SeedAccount): void {
-  const codeHash = code.length === 0 ? KECCAK_EMPTY : host.putCode(code);
-  host.setAccount(address, { nonce, balance, codeHash });
-  for (const [slot, value] of storage) host.setSlot(address, slot, value);
-}
-
-function* accountsOf(host: Host, keys: readonly string[]): Generator<WorldAccount> {
+/** The accounts that exist among these, by bare hex of the address. */
+export function* accountsOf(host: Host, keys: readonly string[]): Generator<WorldAccount> {
   for (const key of keys) {
     const address = fromHex(key);
     const account = host.account(address);
