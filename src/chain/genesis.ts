@@ -1,8 +1,9 @@
 // Where a chain begins: rules, first header and first accounts, from a file in geth's format or made up for development.
 // The canonical document is the one form that is stored in data directories and posted between threads.
 
-import { bigintFromBytes, bigintToBytes, compareBytes, isZeroBytes } from "#base/bytes.ts";
+import { bigintFromBytes, bigintToBytes, compareBytes, isZeroBytes, utf8 } from "#base/bytes.ts";
 import { toHex, toQuantity } from "#base/hex.ts";
+import { Blake3Hasher } from "#crypto/blake3.ts";
 import { BLOOM_SIZE_BYTES } from "./bloom.ts";
 import { DEVELOPMENT_BASE_FEE, forksFromGenesis, type ParsedConfig, parseChainConfig } from "./chain-config.ts";
 import type { ChainSpec } from "./chain-spec.ts";
@@ -288,4 +289,13 @@ function defaultAccounts(): { address: Address; balance: Wei }[] {
 
 function optionalQuantity(file: JsonObject, key: string, max?: bigint): bigint | null {
   return isPresent(file[key]) ? readQuantity(file[key], key, max) : null;
+}
+
+/**
+ * What identifies a chain in its log and on the feed: the header of block 0 together with the whole genesis document, since the
+ * header alone says nothing of the fork schedule, the fee rule or the sequencer.
+ * @param genesisHeaderHash hash of block 0
+ */
+export function genesisIdentity(genesis: Genesis, genesisHeaderHash: Hash32): Hash32 {
+  return new Blake3Hasher().update(utf8("megaeth/genesis")).update(genesisHeaderHash).update(genesis.document).digest();
 }

@@ -4,7 +4,7 @@
 //   published ring ─▶ diffs of the open block ──seal──▶ commitment ─▶ root ─▶ executor (through main)
 //                                              └──every so often──▶ checkpoint ─▶ signed digest
 
-import { assert } from "#base/assert.ts";
+import { assert, must } from "#base/assert.ts";
 import { bytesEqual } from "#base/bytes.ts";
 import { toHex } from "#base/hex.ts";
 import { RingReader } from "#base/ring.ts";
@@ -37,9 +37,9 @@ const SEALED_HEAD_COUNT_MAX = 256;
 const INDEX_INTERVAL_MS = 5_000;
 
 /** Runs the commit thread until the stop message has come through the log. */
-export function runCommitThread(start: ThreadStart, recovered: Recovered, port: ThreadPort): Promise<void> {
+export function runCommitThread(start: ThreadStart, port: ThreadPort): Promise<void> {
   return runThread(port, async () => {
-    const committer = new Committer(start, port, recovered);
+    const committer = new Committer(start, port, must(start.recovered, "the commit thread starts after recovery"));
     await committer.begin();
     port.post({ type: "ready" });
     await runLoop(start.setup.regions.doorbells.commit, () => committer.turn());

@@ -105,7 +105,7 @@ class Executor {
       lifetimeMs: options.poolLifetimeMs,
     });
     this.#term = plan.nextTerm;
-    const { signer } = { signer: loadSigner(must(options.sequencerKeyFile, "the sequencer's key file")) };
+    const signer = loadSigner(must(options.sequencerKeyFile, "the sequencer's key file"));
     const findHash = blockHashFinder(setup, node);
     this.#producer = new BlockProducer(
       {
@@ -191,9 +191,9 @@ class Executor {
 
   async #step(): Promise<Turn> {
     try {
-      const { sleepUs, state } = await this.#producer.step();
+      const { sleepUs } = await this.#producer.step();
       this.#isDiskFull = false;
-      if (state !== "waiting for state root") this.#stalledSinceMs = null;
+      if (!this.#producer.isStalled) this.#stalledSinceMs = null;
       else this.#stalledSinceMs ??= performance.now();
       this.#status.set("sealedBlock", this.#producer.head.sealed.number);
       return sleepUs === 0 ? 0 : Math.max(1, Math.min(sleepUs / 1000, IDLE_SLEEP_MS));

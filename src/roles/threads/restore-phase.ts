@@ -40,7 +40,7 @@ export function restoreNode(setup: NodeSetup, port: ThreadPort, signingLimit: Si
   const restored = restoreState(table, log, plan, { identity, genesis, genesisHeader: header });
   plan.checkpoint?.close();
   log.close();
-  const { head, sealedHead, checkpointVersion, replayedMiniBlockCount } = restored;
+  const { head, baseHead, sealedHead, checkpointVersion, replayedMiniBlockCount } = restored;
   port.post({
     type: "recovered",
     recovered: {
@@ -51,6 +51,7 @@ export function restoreNode(setup: NodeSetup, port: ThreadPort, signingLimit: Si
       term: head.term,
       sealedBlock: head.sealed.number,
       parentHash: head.parentHash,
+      baseHead: baseHead.toBytes(),
       sealedHead: sealedHead.toBytes(),
     },
   });

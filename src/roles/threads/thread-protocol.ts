@@ -8,11 +8,16 @@ import type { ChainIdentity } from "#formats/wire/record.ts";
 import type { LogEvent } from "#observability/event-table.ts";
 import type { LogFields } from "#observability/logger.ts";
 import type { ReadCall, ReadReply, SubmitResult } from "#rpc/context.ts";
+import type { Delivery, ReplayChunk } from "#rpc/subscription-renderer.ts";
+import type { SubscriptionTopic } from "#rpc/subscription-topics.ts";
 import type { StateRegions } from "#state/memory-plan.ts";
 import type { NodeOptions } from "../node-options.ts";
 
 /** The kinds of worker thread; `workers.ts` says what each may write. */
 export type ThreadKind = "verify" | "execute" | "apply" | "log" | "commit" | "read";
+
+/** Size of one thread's range of the arena, bytes. */
+export const ARENA_PAGE_SIZE_BYTES = 4_096;
 
 /** All shared memory of a node. */
 export type NodeRegions = {
@@ -31,7 +36,7 @@ export type NodeRegions = {
   readonly replies: RingHandle;
   /** Main ─▶ follower (replica only). */
   readonly feed: RingHandle;
-  /** One page per thread for its kernels, at its metrics index. */
+  /** A range of {@link ARENA_PAGE_SIZE_BYTES} per thread for its kernels, at its metrics index. */
   readonly arena: WebAssembly.Memory;
   readonly doorbells: NodeDoorbells;
 };
@@ -70,16 +75,8 @@ export type ThreadStart = {
   /** Its block in the metrics region. */
   readonly metricsIndex: number;
   readonly setup: NodeSetup;
-};
-
-/** What the log thread found. */
-export type LogOpened = {
-  readonly firstSequence: number;
-  readonly lastSequence: number;
-  readonly cutBytes: number;
-  readonly cutFile: string | null;
-  /** False after anything but an orderly stop. */
-  readonly clean: boolean;
+  /** What the owner of the state table found; null for the threads that start before it. */
+  readonly recovered: Recovered | null;
 };
 
 /** What recovery did. */
@@ -91,6 +88,8 @@ export type Recovered = {
   readonly term: number;
   readonly sealedBlock: number;
   readonly parentHash: Uint8Array;
+  /** `ChainHead` at the checkpoint or at genesis, serialized. */
+  readonly baseHead: Uint8Array;
   /** `ChainHead` after the last sealed EVM block, serialized. */
   readonly sealedHead: Uint8Array;
 };
@@ -109,18 +108,18 @@ export type CheckpointWritten = {
 
 /** Main to worker, after the start. */
 export type ToThread =
-  | { readonly type: "go" }
   | { readonly type: "drain" }
   | { readonly type: "root"; readonly root: RootComputed }
   | { readonly type: "checkpoint"; readonly checkpoint: CheckpointWritten }
   | { readonly type: "call"; readonly id: number; readonly call: ReadCall }
   | { readonly type: "forwarded"; readonly id: number; readonly result: ForwardResult }
-  | { readonly type: "subscriptions"; readonly message: unknown };
+  | { readonly type: "openTopic"; readonly topic: SubscriptionTopic }
+  | { readonly type: "closeTopic"; readonly key: string }
+  | { readonly type: "replay"; readonly id: number; readonly from: number };
 
 /** Worker to main. */
 export type FromThread =
   | { readonly type: "ready" }
-  | { readonly type: "opened"; readonly opened: LogOpened }
   | { readonly type: "recovered"; readonly recovered: Recovered }
   | { readonly type: "stopped" }
   | { readonly type: "failed"; readonly message: string }
@@ -131,7 +130,8 @@ export type FromThread =
   | { readonly type: "forward"; readonly id: number; readonly request: ForwardRequest }
   | { readonly type: "refused"; readonly reason: string; readonly detail: string }
   | { readonly type: "applied"; readonly sequence: number; readonly term: number; readonly hash: Uint8Array }
-  | { readonly type: "subscriptions"; readonly message: unknown };
+  | { readonly type: "deliveries"; readonly deliveries: readonly Delivery[] }
+  | { readonly type: "replayed"; readonly id: number; readonly chunk: ReplayChunk };
 
 /** What a replica's read worker has the main thread ask upstream. */
 export type ForwardRequest =

@@ -1,0 +1,207 @@
+// The worker threads of a node as the main thread holds them: shared memory, starting, messages, failure, end.
+
+import { assert, must } from "#base/assert.ts";
+import { Doorbell } from "#base/doorbell.ts";
+import { allocateRing } from "#base/ring.ts";
+import { allocateNodeStatus } from "#formats/memory/node-status.ts";
+import type { Logger } from "#observability/logger.ts";
+import { createMetricsRegion } from "#observability/metrics.ts";
+import { allocateState, describePlan, planStateMemory } from "#state/memory-plan.ts";
+import { createMemory } from "#wasm/loader.ts";
+import type { NodeOptions } from "./node-options.ts";
+import {
+  ARENA_PAGE_SIZE_BYTES,
+  type FromThread,
+  type NodeRegions,
+  type NodeSetup,
+  type Recovered,
+  type ThreadKind,
+  type ThreadStart,
+  type ToThread,
+} from "./threads/thread-protocol.ts";
+
+/** Makes a worker whose entry is `workers.ts`; `main.ts` knows where that is. */
+export type SpawnWorker = () => Worker;
+
+const MEBIBYTE = 1 << 20;
+const WASM_PAGE_SIZE_BYTES = 65_536;
+/** Records on their way to the log and from it: some seconds of a loaded chain. */
+const RECORDS_RING_SIZE_BYTES = 64 * MEBIBYTE;
+const REQUEST_RING_SIZE_BYTES = 8 * MEBIBYTE;
+/** Longest wait for a thread to say that it is ready or has ended; replay of a long log takes the most. */
+const STOP_MS_MAX = 20_000;
+
+/** Allocates everything that threads share. */
+export function allocateRegions(options: NodeOptions): NodeRegions {
+  const isSequencer = options.role === "sequencer";
+  const verifyCount = isSequencer ? options.verifyWorkerCount : 0;
+  const readCount = options.readWorkerCount;
+  const bell = () => new Doorbell().handle;
+  const doorbells = {
+    main: bell(),
+    log: bell(),
+    commit: bell(),
+    writer: bell(),
+    verify: Array.from({ length: verifyCount }, bell),
+    read: Array.from({ length: readCount }, bell),
+  };
+  const ring = (capacityBytes: number, ...readers: SharedArrayBuffer[]) => allocateRing({ capacityBytes, readers });
+  const threadCount = 1 + 3 + verifyCount + readCount;
+  return {
+    state: allocateState(planStateMemory({ stateMemoryBytes: options.stateMemoryBytes })),
+    status: allocateNodeStatus(),
+    metrics: createMetricsRegion(threadCount),
+    records: ring(RECORDS_RING_SIZE_BYTES, doorbells.log),
+    published: ring(RECORDS_RING_SIZE_BYTES, doorbells.main, doorbells.commit, ...doorbells.read),
+    requests: doorbells.read.map((_, worker) => {
+      return ring(REQUEST_RING_SIZE_BYTES, doorbells.verify[worker % Math.max(1, verifyCount)] ?? doorbells.writer);
+    }),
+    verified: doorbells.verify.map(() => ring(REQUEST_RING_SIZE_BYTES, doorbells.writer)),
+    replies: ring(REQUEST_RING_SIZE_BYTES, ...doorbells.read),
+    feed: ring(RECORDS_RING_SIZE_BYTES, doorbells.writer),
+    arena: createArena(threadCount),
+    doorbells,
+  };
+}
+
+/** The memory plan of the state as lines for people. */
+export function describeMemory(options: Pick<NodeOptions, "stateMemoryBytes">): readonly string[] {
+  return describePlan(planStateMemory({ stateMemoryBytes: options.stateMemoryBytes })).split("\n");
+}
+
+function createArena(threadCount: number): WebAssembly.Memory {
+  const pages = Math.ceil((threadCount * ARENA_PAGE_SIZE_BYTES) / WASM_PAGE_SIZE_BYTES);
+  return createMemory({ initialPages: pages, maximumPages: pages, shared: true });
+}
+
+/** Hears what threads say, apart from start and end. */
+export type ThreadListener = (message: FromThread, thread: NodeThread) => void;
+
+/** All threads of a node. */
+export class NodeThreads {
+  /** Rejects never; resolves with the first failure of any thread. */
+  readonly failed: Promise<Error>;
+  readonly #spawn: SpawnWorker;
+  readonly #setup: NodeSetup;
+  readonly #logger: Logger;
+  readonly #listener: ThreadListener;
+  readonly #threads: NodeThread[] = [];
+  #reportFailure: (error: Error) => void = () => {};
+
+  constructor(parts: { spawn: SpawnWorker; setup: NodeSetup; logger: Logger; listener: ThreadListener }) {
+    this.#spawn = parts.spawn;
+    this.#setup = parts.setup;
+    this.#logger = parts.logger;
+    this.#listener = parts.listener;
+    this.failed = new Promise((resolve) => {
+      this.#reportFailure = resolve;
+    });
+  }
+
+  /** Starts one thread. */
+  start(kind: ThreadKind, index: number, recovered: Recovered | null): NodeThread {
+    const metricsIndex = this.#threads.length + 1;
+    const thread = new NodeThread(this.#spawn(), {
+      type: "start",
+      kind,
+      index,
+      metricsIndex,
+      setup: this.#setup,
+      recovered,
+    });
+    this.#threads.push(thread);
+    thread.onMessage = (message) => this.#hear(thread, message);
+    return thread;
+  }
+
+  /** The threads of one kind. */
+  of(kind: ThreadKind): readonly NodeThread[] {
+    return this.#threads.filter((thread) => thread.kind === kind);
+  }
+
+  /** The only thread of a kind. */
+  the(kind: ThreadKind): NodeThread {
+    return must(this.of(kind)[0], `the ${kind} thread`);
+  }
+
+  /** Waits until every thread but the verify threads has ended, then ends those; what does not end in time is ended. */
+  async stop(): Promise<void> {
+    const ending = this.#threads.filter((thread) => thread.kind !== "verify");
+    const patience = Bun.sleep(STOP_MS_MAX).then(() => "late" as const);
+    await Promise.race([Promise.all(ending.map((thread) => thread.stopped)), patience, this.failed]);
+    for (const thread of this.#threads) thread.terminate();
+  }
+
+  /** Ends every thread wherever it is: the node could not start. */
+  terminateAll(): void {
+    for (const thread of this.#threads) thread.terminate();
+  }
+
+  #hear(thread: NodeThread, message: FromThread): void {
+    switch (message.type) {
+      case "failed": {
+        this.#logger.log("thread_failed", { thread: `${thread.kind} ${thread.index}`, error: message.message });
+        this.#reportFailure(new Error(`${thread.kind} thread: ${message.message}`));
+        break;
+      }
+      case "log":
+        this.#logger.log(message.event, message.fields);
+        break;
+      default:
+        this.#listener(message, thread);
+    }
+  }
+}
+
+/** One worker thread. */
+export class NodeThread {
+  readonly kind: ThreadKind;
+  readonly index: number;
+  /** Resolves when the thread can be used. */
+  readonly ready: Promise<void>;
+  /** Resolves when the thread has ended in order. */
+  readonly stopped: Promise<void>;
+  onMessage: (message: FromThread) => void = () => {};
+  readonly #worker: Worker;
+
+  constructor(worker: Worker, start: ThreadStart) {
+    this.kind = start.kind;
+    this.index = start.index;
+    this.#worker = worker;
+    let becomeReady = () => {};
+    let becomeStopped = () => {};
+    this.ready = new Promise((resolve) => {
+      becomeReady = resolve;
+    });
+    this.stopped = new Promise((resolve) => {
+      becomeStopped = resolve;
+    });
+    worker.onmessage = ({ data }: MessageEvent<FromThread>) => {
+      if (data.type === "ready") becomeReady();
+      if (data.type === "stopped") becomeStopped();
+      this.onMessage(data);
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.onMessage({ type: "failed", message: event.message });
+    };
+    worker.postMessage(start);
+  }
+
+  /** Sends a control message. */
+  post(message: ToThread): void {
+    this.#worker.postMessage(message);
+  }
+
+  /** Ends the thread wherever it is. */
+  terminate(): void {
+    this.#worker.terminate();
+  }
+}
+
+/** Waits for threads, or throws the failure that came first. */
+export async function untilReady(threads: NodeThreads, ready: readonly Promise<unknown>[]): Promise<void> {
+  const failure = await Promise.race([Promise.all(ready).then(() => null), threads.failed]);
+  if (failure !== null) throw failure;
+  assert(failure === null, "threads are ready");
+}

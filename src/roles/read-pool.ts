@@ -1,0 +1,75 @@
+// The read workers as the RPC sees them: calls go to the one with the fewest waiting, subscriptions to worker 0.
+
+import { must } from "#base/assert.ts";
+import type { ReadCall, ReadPort, ReadReply } from "#rpc/context.ts";
+import type { Delivery, ReplayChunk } from "#rpc/subscription-renderer.ts";
+import type { SubscriptionTopic } from "#rpc/subscription-topics.ts";
+import type { RendererPort } from "#rpc/subscriptions.ts";
+import type { NodeThread } from "./node-threads.ts";
+import type { FromThread } from "./threads/thread-protocol.ts";
+
+type Worker = { readonly thread: NodeThread; waiting: number };
+
+/** Carries calls to read workers and their answers back. */
+export class ReadPool implements ReadPort, RendererPort {
+  /** Set by the owner of the subscriptions. */
+  onDeliveries: (deliveries: readonly Delivery[]) => void = () => {};
+  #workers: Worker[] = [];
+  readonly #calls = new Map<number, { worker: Worker; resolve: (reply: ReadReply) => void }>();
+  readonly #replays = new Map<number, (chunk: ReplayChunk) => void>();
+  #nextId = 0;
+
+  /** The workers to use; once, before the first call. */
+  use(threads: readonly NodeThread[]): void {
+    this.#workers = threads.map((thread) => ({ thread, waiting: 0 }));
+  }
+
+  /** @inheritdoc */
+  call(call: ReadCall, route: "any" | "one"): Promise<ReadReply> {
+    let worker = must(this.#workers[0], "a read worker");
+    if (route === "any") for (const other of this.#workers) if (other.waiting < worker.waiting) worker = other;
+    const id = this.#nextId++;
+    worker.waiting++;
+    worker.thread.post({ type: "call", id, call });
+    return new Promise((resolve) => this.#calls.set(id, { worker, resolve }));
+  }
+
+  /** @inheritdoc */
+  open(topic: SubscriptionTopic): void {
+    this.#workers[0]?.thread.post({ type: "openTopic", topic });
+  }
+
+  /** @inheritdoc */
+  close(key: string): void {
+    this.#workers[0]?.thread.post({ type: "closeTopic", key });
+  }
+
+  /** @inheritdoc */
+  replay(from: number): Promise<ReplayChunk> {
+    const id = this.#nextId++;
+    must(this.#workers[0], "a read worker").thread.post({ type: "replay", id, from });
+    return new Promise((resolve) => this.#replays.set(id, resolve));
+  }
+
+  /** Takes a worker's message. @returns whether it was for the RPC */
+  onMessage(message: FromThread): boolean {
+    switch (message.type) {
+      case "reply": {
+        const call = must(this.#calls.get(message.id), "a reply to a call that waits");
+        this.#calls.delete(message.id);
+        call.worker.waiting--;
+        call.resolve(message.reply);
+        return true;
+      }
+      case "replayed":
+        this.#replays.get(message.id)?.(message.chunk);
+        this.#replays.delete(message.id);
+        return true;
+      case "deliveries":
+        this.onDeliveries(message.deliveries);
+        return true;
+      default:
+        return false;
+    }
+  }
+}

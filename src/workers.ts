@@ -1,0 +1,62 @@
+// The entry of every worker thread and the table of thread kinds: what each one runs, and which shared memory it may write.
+// Every region has exactly one writer kind; everybody may read.
+
+import { placeKeccakKernel } from "#crypto/keccak256.ts";
+import { runApplyThread } from "#roles/threads/apply-thread.ts";
+import { runCommitThread } from "#roles/threads/commit-thread.ts";
+import { runExecuteThread } from "#roles/threads/execute-thread.ts";
+import { runLogThread } from "#roles/threads/log-thread.ts";
+import { runReadThread } from "#roles/threads/read-thread.ts";
+import {
+  ARENA_PAGE_SIZE_BYTES,
+  type FromThread,
+  type ThreadKind,
+  type ThreadPort,
+  type ThreadStart,
+  type ToThread,
+} from "#roles/threads/thread-protocol.ts";
+import { runVerifyThread } from "#roles/threads/verify-thread.ts";
+
+declare const self: Worker;
+
+/** What a thread kind does and what it writes. */
+type ThreadRow = {
+  readonly run: (start: ThreadStart, port: ThreadPort) => Promise<void>;
+  /** Regions of the node that this kind alone writes. */
+  readonly writes: readonly string[];
+};
+
+const THREADS: { readonly [Kind in ThreadKind]: ThreadRow } = {
+  verify: { run: runVerifyThread, writes: ["verified rings"] },
+  execute: { run: runExecuteThread, writes: ["state", "records ring", "replies ring"] },
+  apply: { run: runApplyThread, writes: ["state", "records ring"] },
+  log: { run: runLogThread, writes: ["published version", "published ring", "log files"] },
+  commit: { run: runCommitThread, writes: ["checkpoint files", "index files"] },
+  read: { run: runReadThread, writes: ["requests rings"] },
+};
+
+self.onmessage = (event: MessageEvent<ThreadStart>) => {
+  const start = event.data;
+  const { arena } = start.setup.regions;
+  placeKeccakKernel({
+    memory: arena,
+    base: start.metricsIndex * ARENA_PAGE_SIZE_BYTES,
+    sizeBytes: ARENA_PAGE_SIZE_BYTES,
+  });
+  let handler: (message: ToThread) => void = () => {};
+  const early: ToThread[] = [];
+  let isHandled = false;
+  self.onmessage = ({ data }: MessageEvent<ToThread>) => {
+    if (isHandled) handler(data);
+    else early.push(data);
+  };
+  const port: ThreadPort = {
+    post: (message: FromThread) => self.postMessage(message),
+    onMessage: (next) => {
+      handler = next;
+      isHandled = true;
+      for (const message of early.splice(0)) next(message);
+    },
+  };
+  void THREADS[start.kind].run(start, port);
+};
