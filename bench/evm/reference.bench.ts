@@ -3,7 +3,6 @@
 // without the rules of a transaction (no checks, fees, refunds or sweep): what those rules and our adapter add.
 
 import { createEVM, type EVM } from "@ethereumjs/evm";
-import { SimpleStateManager } from "@ethereumjs/statemanager";
 import { Account, Address } from "@ethereumjs/util";
 import { must } from "#base/assert.ts";
 import { bigintFromBytes, bigintToBytes, concatBytes } from "#base/bytes.ts";
@@ -110,7 +109,8 @@ async function applyAll(transactions: readonly Transaction[]): Promise<OverlayHo
 }
 
 async function runAll(calls: readonly Call[]): Promise<EVM> {
-  const stateManager = new SimpleStateManager();
+  const evm = (await createEVM()) as EVM;
+  const { stateManager } = evm;
   const caller = new Address(ALICE.address);
   await stateManager.putAccount(caller, new Account(1n, 1000n * ETHER));
   const account = must(source.account(token), "the token exists");
@@ -118,7 +118,6 @@ async function runAll(calls: readonly Call[]): Promise<EVM> {
   for (const [slot, value] of source.storage.get(toBareHex(token)) ?? []) {
     await stateManager.putStorage(new Address(token), fromHex(slot), value);
   }
-  const evm = (await createEVM({ stateManager })) as EVM;
   for (const { to, value, data } of calls) {
     const result = await evm.runCall({ caller, to: new Address(to), value, data, gasLimit: 100_000n });
     if (result.execResult.exceptionError !== undefined) throw new Error("a call of the bench failed");

@@ -5,11 +5,12 @@
 import type { AccountFields, StateManagerInterface } from "@ethereumjs/common";
 import { Account, type Address as LibraryAddress } from "@ethereumjs/util";
 import { must } from "#base/assert.ts";
-import { bytesEqual, EMPTY_BYTES } from "#base/bytes.ts";
+import { bytesEqual } from "#base/bytes.ts";
 import type { Address, Hash32 } from "#chain/primitives.ts";
 import { ZERO_HASH } from "#chain/primitives.ts";
 import { KECCAK_EMPTY, KECCAK_EMPTY_RLP } from "#crypto/keccak256.ts";
 import type { AccountState } from "#formats/wire/diff.ts";
+import { codeOfAccount } from "../delegation.ts";
 import type { Host } from "../host.ts";
 
 const DONE: Promise<void> = Promise.resolve();
@@ -85,8 +86,7 @@ export class HostState implements StateManagerInterface {
 
   /** Part of the library's interface. */
   getCode(address: LibraryAddress): Promise<Uint8Array> {
-    const account = this.host.account(address.bytes);
-    return Promise.resolve(account === null ? EMPTY_BYTES : codeOf(this.host, account));
+    return Promise.resolve(codeOfAccount(this.host, this.host.account(address.bytes)));
   }
 
   /** Part of the library's interface. */
@@ -189,12 +189,6 @@ export class HostTransientStorage {
   toJSON(): Record<string, Record<string, string>> {
     return {};
   }
-}
-
-/** The byte code of an account; empty when it has none. */
-export function codeOf(host: Host, account: AccountState): Uint8Array {
-  if (bytesEqual(account.codeHash, KECCAK_EMPTY)) return EMPTY_BYTES;
-  return must(host.code(account.codeHash), "the code of an account is missing from the state");
 }
 
 /** An account whose "storage root" is computed only when the library looks, which it does for creations alone. */

@@ -1,6 +1,5 @@
 // Warm addresses and slots (EIP-2929) and touched accounts (EIP-161) of one transaction, undone together with the Host's
-// writes. It stands in for the journal of @ethereumjs/evm, which copies a map per frame; here an undo list of closures-free
-// entries suffices.
+// writes. It stands in for the journal of @ethereumjs/evm, which makes three collections per frame; here one undo list does.
 
 import type { Account, Address as LibraryAddress } from "@ethereumjs/util";
 import { toBareHex } from "#base/hex.ts";
