@@ -360,6 +360,80 @@ describe("the hub alone", () => {
     expect(results).toEqual(["old 3", "old 4", "new 3", "new 4"]);
   });
 
+  /** A hub over a renderer whose replays the test answers by hand. */
+  function handSteered() {
+    const asked: { from: number; answer: (chunk: ReplayChunk) => void }[] = [];
+    const replay = (from: number) => new Promise<ReplayChunk>((answer) => asked.push({ from, answer }));
+    const roomy = { ...limits, replayBacklogBytes: 1 << 16 };
+    const hub = new SubscriptionHub({ open: () => {}, close: () => {}, replay }, roomy, meters);
+    const peer = new SimulatedPeer();
+    const subscriptions = hub.attach(new OutboundSocket(peer, { backlogBytesMax: 1 << 20, meters }));
+    const answer = async (from: number, results: string[], head: number): Promise<void> => {
+      while (asked.length === 0) await Bun.sleep(1);
+      const question = asked.shift();
+      expect(question?.from).toBe(from);
+      question?.answer({
+        kind: "chunk",
+        results: results.map((text) => `"${text}"`),
+        next: from + results.length,
+        head,
+      });
+      await Bun.sleep(0);
+    };
+    const deliver = (number: number, text: string): void => {
+      hub.deliver([{ kind: "results", key: "miniBlocks", number, results: [`"${text}"`] }]);
+    };
+    const results = (): string[] => {
+      peer.read(100);
+      return peer.received.map((text) => JSON.parse(text).params.result);
+    };
+    return { hub, subscriptions, answer, deliver, results };
+  }
+
+  test("a mini-block published while the subscription is being confirmed is not missed on an idle chain", async () => {
+    const { subscriptions, answer, results } = handSteered();
+    const subscribing = subscriptions.subscribe(["miniBlocks", { fromMiniBlock: 0 }]);
+    await answer(0, ["0"], 1);
+    (await subscribing).activate();
+    await answer(1, ["1"], 2);
+    expect(results()).toEqual(["0", "1"]);
+  });
+
+  test("a mini-block delivered live while a replay from behind was under way is asked for again", async () => {
+    const { subscriptions, answer, deliver, results } = handSteered();
+    const subscribing = subscriptions.subscribe(["miniBlocks", { fromMiniBlock: 0 }]);
+    await answer(0, ["0"], 1);
+    (await subscribing).activate();
+    deliver(1, "live 1, while replaying");
+    await answer(1, [], 1);
+    await answer(1, ["1"], 2);
+    deliver(2, "2");
+    expect(results()).toEqual(["0", "1", "2"]);
+  });
+
+  test("a piece that was asked for before a roll-back moved the cursor is thrown away", async () => {
+    const { hub, subscriptions, answer, results } = handSteered();
+    const subscribing = subscriptions.subscribe(["miniBlocks", { fromMiniBlock: 0 }]);
+    await answer(0, ["0", "1", "2"], 9);
+    (await subscribing).activate();
+    await Bun.sleep(0);
+    hub.deliver([{ kind: "rollback", version: 1 }]);
+    await answer(3, ["old 3"], 9);
+    await answer(1, ["new 1"], 2);
+    expect(results()).toEqual(["0", "1", "2", "new 1"]);
+  });
+
+  test("a first piece from before a roll-back is thrown away", async () => {
+    const { hub, subscriptions, answer, results } = handSteered();
+    const subscribing = subscriptions.subscribe(["miniBlocks", { fromMiniBlock: 0 }]);
+    await answer(0, ["old 0"], 1);
+    const { activate } = await subscribing;
+    hub.deliver([{ kind: "rollback", version: 0 }]);
+    activate();
+    await answer(0, ["new 0"], 1);
+    expect(results()).toEqual(["new 0"]);
+  });
+
   test("what is no longer kept is refused at the start, and ends a stream that falls behind", async () => {
     let isGone = true;
     const renderer: RendererPort = {
