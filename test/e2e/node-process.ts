@@ -16,6 +16,8 @@ export type NodeOptions = {
   readonly upstream?: NodeProcess | string;
   /** Environment variables; none unless told. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** The port; any free one unless told. */
+  readonly port?: number;
   /** A data directory that is there already. */
   readonly dataDirectory?: string;
   /** False returns once it listens; otherwise `/readyz` must agree. */
@@ -58,6 +60,7 @@ export class NodeProcess {
     nodeCount++;
     this.name = `${options.upstream === undefined ? "sequencer" : "replica"}-${nodeCount}`;
     this.#options = options;
+    this.#port = options.port ?? 0;
     this.dataDirectory = options.dataDirectory ?? join(scratchFolder(), this.name);
     shown.add(this);
   }
