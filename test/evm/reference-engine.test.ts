@@ -420,6 +420,33 @@ describe("calls", () => {
   });
 });
 
+describe("a Host that throws", () => {
+  for (const method of ["account", "setAccount", "slot", "code"] as const) {
+    test(`${method}: the call fails with the Host's error, and the next call is sound`, async () => {
+      const callee = addressOf(0xabcd);
+      const make = () => {
+        const host = hostWith(assemble("0 0 0 0 1 abcd GAS CALL 0 MSTORE 20 0 RETURN"));
+        fund(host, CONTRACT, 5n, toBareHex(host.code(host.account(CONTRACT)!.codeHash)!), 1n);
+        fund(host, callee, 0n, assemble("0 SLOAD"), 1n);
+        return host;
+      };
+      const host = make();
+      const intact = host[method].bind(host) as (...args: unknown[]) => unknown;
+      const calleeHash = toBareHex(host.account(callee)!.codeHash);
+      Object.defineProperty(host, method, {
+        value: (key: Uint8Array, ...rest: unknown[]) => {
+          if ([toBareHex(callee), calleeHash].includes(toBareHex(key))) throw new Error("the version is gone");
+          return intact(key, ...rest);
+        },
+      });
+      const outcome = call(host, {});
+      expect(outcome).rejects.toThrow("the version is gone");
+      await outcome.catch(() => {});
+      expect((await call(make(), {})).output).toEqual(bigintToBytes(1n, 32));
+    });
+  }
+});
+
 describe("system calls", () => {
   test("EIP-4788 stores the beacon root; nothing else changes", async () => {
     const host = hostWith();

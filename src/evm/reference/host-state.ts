@@ -19,6 +19,12 @@ const DONE: Promise<void> = Promise.resolve();
 export class HostState implements StateManagerInterface {
   #host: Host | null = null;
 
+  /**
+   * What the Host threw during a value transfer: the library takes that for a failed transfer and goes on, so the machine
+   * looks here at the end. A Host throws when the version that it reads has gone, or on a bug.
+   */
+  failure: unknown = null;
+
   /** Value of a slot when the transaction began; part of the library's interface. */
   readonly originalStorageCache = {
     get: (address: LibraryAddress, slot: Uint8Array): Promise<Uint8Array> =>
@@ -34,6 +40,7 @@ export class HostState implements StateManagerInterface {
   /** Directs all reads and writes to a Host. */
   attach(host: Host): void {
     this.#host = host;
+    this.failure = null;
   }
 
   /** Lets go of the Host. */
@@ -50,15 +57,11 @@ export class HostState implements StateManagerInterface {
   /** Part of the library's interface; a write that changes nothing is left out. */
   putAccount(address: LibraryAddress, account?: Account): Promise<void> {
     if (account === undefined) return this.deleteAccount(address);
-    const { nonce, balance, codeHash } = account;
-    const present = this.host.account(address.bytes);
-    if (
-      present === null ||
-      present.nonce !== nonce ||
-      present.balance !== balance ||
-      !bytesEqual(present.codeHash, codeHash)
-    ) {
-      this.host.setAccount(address.bytes, { nonce, balance, codeHash });
+    try {
+      this.#writeIfChanged(address.bytes, account);
+    } catch (error) {
+      this.failure ??= error;
+      throw error;
     }
     return DONE;
   }
@@ -152,6 +155,16 @@ export class HostState implements StateManagerInterface {
     const copy = new HostState();
     if (this.#host !== null) copy.attach(this.#host);
     return copy;
+  }
+
+  #writeIfChanged(address: Address, { nonce, balance, codeHash }: Account): void {
+    const present = this.host.account(address);
+    const isSame =
+      present !== null &&
+      present.nonce === nonce &&
+      present.balance === balance &&
+      bytesEqual(present.codeHash, codeHash);
+    if (!isSame) this.host.setAccount(address, { nonce, balance, codeHash });
   }
 }
 

@@ -72,6 +72,7 @@ export class ReferenceMachine implements Machine {
         createdAddresses: new Set(),
         blobVersionedHashes: context.blobVersionedHashes.map(toHex),
       });
+      if (this.#state.failure !== null) throw this.#state.failure;
       return this.#resultOf(frame, result);
     } catch (error) {
       await this.#unwind();
