@@ -39,6 +39,8 @@ export class Overlay implements StateSource {
   #transaction = 0;
   #isInTransaction = false;
   #nextEpoch = 1;
+  #touchedKeyCount = 0;
+  #pendingCodeBytes = 0;
 
   /** @param source what lies beneath: the table, a pinned view or another overlay; it must not change while written over */
   constructor(source: StateSource) {
@@ -122,8 +124,12 @@ export class Overlay implements StateSource {
   putCode(code: Uint8Array): Hash32 {
     if (code.length === 0) return KECCAK_EMPTY;
     const codeHash = keccak256(code);
+    const key = toBareHex(codeHash);
     // Not journaled: code is addressed by content, and only what an account names at the end enters the diff.
-    this.#codes.set(toBareHex(codeHash), code.slice());
+    if (!this.#codes.has(key)) {
+      this.#codes.set(key, code.slice());
+      this.#pendingCodeBytes += code.length;
+    }
     return codeHash;
   }
 
@@ -194,6 +200,8 @@ export class Overlay implements StateSource {
     this.#checkpoints.length = 0;
     this.#transaction = 0;
     this.#nextEpoch = 1;
+    this.#touchedKeyCount = 0;
+    this.#pendingCodeBytes = 0;
   }
 
   /** Every touched account, for `buildDiff`. */
@@ -203,11 +211,14 @@ export class Overlay implements StateSource {
     return this.#accounts.values();
   }
 
-  /** Keys of this mini-block that may become new ones: an upper bound while it is being built. */
+  /** Accounts and slots touched so far: no diff of this overlay names more keys, known or new. */
   get touchedKeyCount(): number {
-    let count = this.#accounts.size;
-    for (const account of this.#accounts.values()) count += account.slots.size;
-    return count;
+    return this.#touchedKeyCount;
+  }
+
+  /** Bytes of code put so far: no diff of this overlay carries more. */
+  get pendingCodeBytes(): number {
+    return this.#pendingCodeBytes;
   }
 
   #account(address: Address): AccountEntry {
@@ -216,6 +227,7 @@ export class Overlay implements StateSource {
     if (known !== undefined) return known;
     const entry = newAccountEntry(address, key, this.#source.account(address));
     this.#accounts.set(key, entry);
+    this.#touchedKeyCount++;
     return entry;
   }
 
@@ -226,6 +238,7 @@ export class Overlay implements StateSource {
     if (known !== undefined) return known;
     const entry = newSlotEntry(account, slot, this.#source.slot(address, slot));
     account.slots.set(key, entry);
+    this.#touchedKeyCount++;
     return entry;
   }
 

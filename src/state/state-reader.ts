@@ -45,6 +45,9 @@ export class StateReader {
   readonly #address = new WordScratch();
   readonly #slot = new WordScratch();
   readonly #codeHashes = new Map<number, Hash32>();
+  // The account whose slot was asked for last: slots of one contract are read in a row.
+  readonly #owner = new Uint32Array(5);
+  #ownerIndex = -1;
 
   constructor(memory: StateMemory) {
     this.memory = memory;
@@ -60,7 +63,7 @@ export class StateReader {
 
   /** The slot's key index; -1 when it or its account has none. */
   slotIndex(address: Address, slot: Hash32): number {
-    const owner = this.accountIndex(address);
+    const owner = this.#findOwner(this.#address.setAddress(address));
     return owner < 0 ? -1 : this.index.findSlot(owner, this.#slot.setHash(slot));
   }
 
@@ -126,9 +129,22 @@ export class StateReader {
     return { kind: "slot", address: owner.address, ownerIndex, slot: this.slotKey(index) };
   }
 
-  /** Forgets what was learned about code ids; after a roll-back they mean something else. */
-  forgetCodeIds(): void {
+  /** Forgets what was learned about indices and code ids; after a roll-back they mean something else. */
+  forgetIndices(): void {
     this.#codeHashes.clear();
+    this.#ownerIndex = -1;
+  }
+
+  #findOwner(address: Uint32Array): number {
+    const owner = this.#owner;
+    let difference = 0;
+    for (let i = 0; i < owner.length; i++) difference |= owner[i]! ^ address[i]!;
+    if (difference === 0 && this.#ownerIndex >= 0) return this.#ownerIndex;
+    const index = this.index.findAccount(address);
+    if (index < 0) return -1;
+    for (let i = 0; i < owner.length; i++) owner[i] = address[i]!;
+    this.#ownerIndex = index;
+    return index;
   }
 
   #value(): Uint8Array | null {

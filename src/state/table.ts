@@ -309,7 +309,7 @@ export class StateTable implements StateSource, KeyIndexView, KeyNames {
     change();
     this.#newest = version;
     writeCell(control, CONTROL_NEWEST, version);
-    this.#reader.forgetCodeIds();
+    this.#reader.forgetIndices();
     Atomics.add(control, CONTROL_EPOCH, 1);
   }
 

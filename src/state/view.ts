@@ -71,27 +71,43 @@ export class StateView implements StateSource, KeyNames {
       const isReadable = wanted >= 0 && wanted <= this.#memory.published && wanted >= this.#memory.oldest;
       if (this.#memory.epoch !== epoch) continue;
       if (!isReadable) throw new StateVersionGoneError(wanted);
-      if (epoch !== this.#epoch) this.#reader.forgetCodeIds();
+      if (epoch !== this.#epoch) this.#reader.forgetIndices();
       this.#epoch = epoch;
       this.#pin = wanted;
       return wanted;
     }
   }
 
-  /** @throws {StateVersionGoneError} */
+  /**
+   * The account at the pin.
+   * @throws {StateVersionGoneError}
+   * @hot bench/state/versioned-read.bench.ts
+   */
   account(address: Address): AccountState | null {
-    return this.#read(() => {
+    for (;;) {
+      this.#beginRead();
       const index = this.#reader.accountIndex(address);
-      return index < 0 ? null : this.#reader.accountAt(index, this.#pin);
-    });
+      const account = index < 0 ? null : this.#reader.accountAt(index, this.#pin);
+      if (this.#memory.control[CONTROL_EPOCH] !== this.#epoch) continue;
+      if (account === GONE) throw new StateVersionGoneError(this.#pin);
+      return account;
+    }
   }
 
-  /** @throws {StateVersionGoneError} */
+  /**
+   * The slot's value at the pin, zero when absent.
+   * @throws {StateVersionGoneError}
+   * @hot bench/state/versioned-read.bench.ts
+   */
   slot(address: Address, slot: Hash32): Uint8Array {
-    return this.#read(() => {
+    for (;;) {
+      this.#beginRead();
       const index = this.#reader.slotIndex(address, slot);
-      return index < 0 ? ZERO_VALUE : this.#reader.slotAt(index, this.#pin);
-    });
+      const value = index < 0 ? ZERO_VALUE : this.#reader.slotAt(index, this.#pin);
+      if (this.#memory.control[CONTROL_EPOCH] !== this.#epoch) continue;
+      if (value === GONE) throw new StateVersionGoneError(this.#pin);
+      return value;
+    }
   }
 
   /** Codes are addressed by content: one that was stored after the pin is answered too. */
@@ -154,15 +170,18 @@ export class StateView implements StateSource, KeyNames {
 
   // Runs a read again when a roll-back ran meanwhile, and throws when the pin is gone.
   #read<T>(attempt: () => T): Exclude<T, typeof GONE> {
-    const control = this.#memory.control;
     for (;;) {
-      if (control[CONTROL_EPOCH] !== this.#epoch) this.#followRollbacks();
-      assert(this.#pin !== NO_VERSION, "a view is pinned before it is read");
+      this.#beginRead();
       const result = attempt();
-      if (control[CONTROL_EPOCH] !== this.#epoch) continue;
+      if (this.#memory.control[CONTROL_EPOCH] !== this.#epoch) continue;
       if (result === GONE) throw new StateVersionGoneError(this.#pin);
       return result as Exclude<T, typeof GONE>;
     }
+  }
+
+  #beginRead(): void {
+    if (this.#memory.control[CONTROL_EPOCH] !== this.#epoch) this.#followRollbacks();
+    assert(this.#pin !== NO_VERSION, "a view is pinned before it is read");
   }
 
   #followRollbacks(): void {
@@ -176,7 +195,7 @@ export class StateView implements StateSource, KeyNames {
       if (target === 0 || this.#pin > target - 1) isGone = true;
     }
     if (isGone) throw new StateVersionGoneError(this.#pin);
-    this.#reader.forgetCodeIds();
+    this.#reader.forgetIndices();
     this.#epoch = epoch;
   }
 

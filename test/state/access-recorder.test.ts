@@ -1,3 +1,5 @@
+// What the access recorder notes for a transaction that reads, writes and reverts.
+
 import { expect, test } from "bun:test";
 import { bigintToBytes } from "#base/bytes.ts";
 import { AccessRecorder } from "#state/access-recorder.ts";

@@ -1,3 +1,5 @@
+// Diffs by key index become named changes, and changes of mini-blocks fold into those of an EVM block.
+
 import { describe, expect, test } from "bun:test";
 import { bigintToBytes } from "#base/bytes.ts";
 import { emptyDiff } from "#formats/wire/diff.ts";

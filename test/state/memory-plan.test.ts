@@ -1,3 +1,5 @@
+// The memory plan for sizes from a megabyte to the maximum: disjoint regions, segments, capacities, attaching.
+
 import { describe, expect, test } from "bun:test";
 import { AssertionError } from "#base/assert.ts";
 import { CONTROL_SCHEMA } from "#formats/memory/state-record.ts";

@@ -1,3 +1,5 @@
+// Tries built in one pass against the library's insertion, node by node.
+
 import { expect, test } from "bun:test";
 import { createMPT } from "@ethereumjs/mpt";
 import { AssertionError } from "#base/assert.ts";

@@ -1,3 +1,5 @@
+// Cells of 53-bit numbers in shared memory at the edges of their range.
+
 import { expect, test } from "bun:test";
 import { AssertionError } from "#base/assert.ts";
 import { highWord, lowWord, NO_VERSION, readCell, writeCell } from "#state/version-cell.ts";

@@ -1,3 +1,5 @@
+// Conversions between record words and bytes or integers, at the edges and at random.
+
 import { describe, expect, test } from "bun:test";
 import { AssertionError } from "#base/assert.ts";
 import { bigintToBytes } from "#base/bytes.ts";

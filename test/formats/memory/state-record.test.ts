@@ -1,3 +1,5 @@
+// The layouts of shared records are sound: no overlap, known sizes, a known schema hash.
+
 import { describe, expect, test } from "bun:test";
 import { STATE_LAYOUTS, STATE_SCHEMA_HASH } from "#formats/memory/state-record.ts";
 
