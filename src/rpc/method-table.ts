@@ -56,6 +56,8 @@ export type ReadMethod = MethodShape & {
   readonly where: "read";
   /** "one": calls go to one and the same worker, since they must not run side by side. */
   readonly route: "any" | "one";
+  /** Whether the worker first follows everything published before the call; raw sends read nothing, so they go ahead. */
+  readonly readsChain: boolean;
   run(context: ReadContext, ...values: readonly unknown[]): unknown;
 };
 
@@ -125,14 +127,14 @@ export const METHODS: readonly Method[] = [
     getMiniBlocks,
   ),
 
-  read("eth_sendRawTransaction", "Sends a signed transaction", [raw] as const, sendRawTransaction),
-  read(
+  send("eth_sendRawTransaction", "Sends a signed transaction", [raw] as const, sendRawTransaction),
+  send(
     "eth_sendRawTransactionSync",
     "Sends and waits for the receipt",
     [raw, timeout] as const,
     sendRawTransactionSync,
   ),
-  read(
+  send(
     "realtime_sendRawTransaction",
     "Sends and waits for the receipt",
     [raw, timeout] as const,
@@ -166,5 +168,16 @@ function read<const P extends readonly Parameter<unknown>[]>(
   run: (context: ReadContext, ...values: Arguments<P>) => unknown,
   route: "any" | "one" = "any",
 ): ReadMethod {
-  return { name, aliases: [], summary, parameters, where: "read", route, run: run as unknown as ReadMethod["run"] };
+  const shape = { name, aliases: [], summary, parameters, where: "read", route, readsChain: true } as const;
+  return { ...shape, run: run as unknown as ReadMethod["run"] };
+}
+
+/** A read-side method that only hands something in. */
+function send<const P extends readonly Parameter<unknown>[]>(
+  name: string,
+  summary: string,
+  parameters: P,
+  run: (context: ReadContext, ...values: Arguments<P>) => unknown,
+): ReadMethod {
+  return { ...read(name, summary, parameters, run), readsChain: false };
 }

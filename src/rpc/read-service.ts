@@ -34,7 +34,7 @@ export class ReadService {
     const method = findMethod(call.method);
     if (method === undefined || method.where !== "read") throw methodNotFound(call.method);
     const values = parseArguments(method.parameters, call.params);
-    await this.#context.ports.catchUp();
+    if (method.readsChain) await this.#context.ports.catchUp();
     const json = JSON.stringify((await method.run(this.#context, ...values)) ?? null);
     if (json.length > this.#context.options.responseBytesMax) {
       this.#context.meters.limited("response");

@@ -141,9 +141,13 @@ export class RpcServer {
     return this.#sockets.size;
   }
 
-  /** Stops listening; with `closeActive`, also ends what is open (code 1001). */
+  /**
+   * Stops listening.
+   * @param closeActive also ends what is open (WebSockets with code 1001) and waits until it is; without it, returns at once
+   */
   async stop(closeActive: boolean): Promise<void> {
-    await this.#server.stop(closeActive);
+    const stopped = this.#server.stop(closeActive);
+    if (closeActive) await stopped;
   }
 
   #upgrade(request: Request, server: Bun.Server<SocketData>): Response | undefined {

@@ -284,3 +284,13 @@ test("a reader that stops reading is closed with 4008 and counted; others notice
     await node.stop();
   }
 }, 30_000);
+
+test("stopping to listen does not wait for open sockets; ending them does, with 1001", async () => {
+  const node = await startLiveNode();
+  const socket = await TestSocket.connect(node.webSocketUrl);
+  await node.server.stop(false);
+  expect((await socket.ask("eth_chainId")).result).toBe("0x7a69");
+  await expect(TestSocket.connect(node.webSocketUrl)).rejects.toThrow("no connection");
+  await node.server.stop(true);
+  expect([1001, 1006]).toContain((await socket.closed).code);
+});
