@@ -37,7 +37,7 @@ export interface Disk {
   rename(from: string, to: string): void;
   /** Removes a file. Durable only after `syncDirectory`. @throws {DiskError} `ENOENT` */
   remove(path: string): void;
-  /** Makes a folder and its parents; no error when it exists. */
+  /** Makes a folder and its parents, durably; no error when it exists. */
   makeDirectory(directory: string): void;
   /** Makes creations, renames and removals in a folder durable. */
   syncDirectory(directory: string): void;

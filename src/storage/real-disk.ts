@@ -18,7 +18,7 @@ import {
   unlinkSync,
   writeSync,
 } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { type Disk, DiskError, type DiskErrorCode, type DiskFile, type OpenFileOptions } from "./disk.ts";
 
 /** Files below a root folder; absolute paths are taken as they are. */
@@ -62,7 +62,10 @@ export class RealDisk implements Disk {
 
   makeDirectory(directory: string): void {
     const fullPath = resolve(this.#root, directory);
-    guard("make directory", fullPath, () => mkdirSync(fullPath, { recursive: true, mode: 0o700 }));
+    const first = guard("make directory", fullPath, () => mkdirSync(fullPath, { recursive: true, mode: 0o700 }));
+    if (first === undefined) return;
+    // A new folder is durable once the folder that it is in has been synced.
+    for (let made = fullPath; made.length >= first.length; made = dirname(made)) this.syncDirectory(dirname(made));
   }
 
   syncDirectory(directory: string): void {

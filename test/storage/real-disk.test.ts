@@ -59,6 +59,8 @@ for (const [name, makeDisk] of disks) {
       expect(codeOf(() => disk.openFile("b/x"))).toBe("ENOENT");
       disk.makeDirectory("b");
       disk.makeDirectory("b");
+      disk.makeDirectory("c/d/e");
+      expect(disk.exists("c/d/e")).toBe(true);
       writeFileAtomically(disk, "b", "two", new Uint8Array([2]));
       writeFileAtomically(disk, "b", "one", new Uint8Array([1]));
       writeFileAtomically(disk, "b", "one", new Uint8Array([9]));
