@@ -178,7 +178,7 @@ describe("calls in flight", () => {
 });
 
 describe("junk", () => {
-  const seed = Number(process.env["MEGAETH_TEST_SEED"] ?? 20_260_727);
+  const seed = Number(process.env.MEGAETH_TEST_SEED ?? 20_260_727);
 
   test(`whatever comes in, what goes out is JSON-RPC (seed ${seed})`, async () => {
     const random = seededRandom(seed);
@@ -227,9 +227,9 @@ function junkElement(random: () => number, pick: <T>(items: readonly T[]) => T, 
     return Array.from({ length: Math.floor(random() * 5) }, () => junkElement(random, pick, depth + 1));
   }
   const element: Record<string, unknown> = {};
-  if (random() < 0.9) element["jsonrpc"] = random() < 0.9 ? "2.0" : pick(values);
-  if (random() < 0.9) element["id"] = pick(values);
-  if (random() < 0.9) element["method"] = pick(methods);
-  if (random() < 0.8) element["params"] = pick(values);
+  if (random() < 0.9) element.jsonrpc = random() < 0.9 ? "2.0" : pick(values);
+  if (random() < 0.9) element.id = pick(values);
+  if (random() < 0.9) element.method = pick(methods);
+  if (random() < 0.8) element.params = pick(values);
   return element;
 }

@@ -176,7 +176,7 @@ describe("logs", () => {
     const address = toHex(CONTRACTS.store);
     const pending = (await logs({ address, topics: [TOPIC], fromBlock: "latest", toBlock: "pending" })).error;
     expect(pending).toEqual({ code: -32000, message: "query returned more than 2 results" });
-    expect(node.counts.limited["logs"]).toBe(1);
+    expect(node.counts.limited.logs).toBe(1);
     await node.chain.sealBlock();
     await node.chain.send({ to: CONTRACTS.store, data: bigintToBytes(10n, 32) }, 1);
     const { result } = await logs({ fromBlock: "latest", toBlock: "pending" });
@@ -312,7 +312,7 @@ test("a call that runs too long ends with its own code and is counted", async ()
   try {
     const { error } = await ask(slow, "eth_call", { to: toHex(CONTRACTS.loop) });
     expect(error).toEqual({ code: -32002, message: "request timed out" });
-    expect(slow.counts.limited["time"]).toBe(1);
+    expect(slow.counts.limited.time).toBe(1);
   } finally {
     await slow.stop();
   }

@@ -9,7 +9,7 @@ import { headerHash } from "#chain/header.ts";
 import { encodeTransaction, recoverSender, transactionHash } from "#chain/transaction.ts";
 import { renderHeader, renderTransaction } from "#rpc/render.ts";
 
-const folder = join(process.env["MEGAETH_VECTORS"] ?? join(import.meta.dir, "../../.vectors"), "rpc-compat");
+const folder = join(process.env.MEGAETH_VECTORS ?? join(import.meta.dir, "../../.vectors"), "rpc-compat");
 const isPresent = existsSync(join(folder, "chain.rlp"));
 if (!isPresent) console.log(`skipped: no rpc-compat vectors in ${folder}`);
 
@@ -71,7 +71,7 @@ describe.skipIf(!isPresent)("rpc-compat", () => {
     let compared = 0;
     for (const { exchange } of [...exchanges("eth_getBlockByNumber"), ...exchanges("eth_getBlockByHash")]) {
       const expected = exchange.result;
-      const block = blocks.find(({ header }) => expected !== null && toHex(headerHash(header)) === expected["hash"]);
+      const block = blocks.find(({ header }) => expected !== null && toHex(headerHash(header)) === expected.hash);
       if (expected === null || block === undefined) continue;
       const { size, transactions: bodies, uncles, withdrawals, totalDifficulty, ...header } = expected;
       expect(seen(renderHeader(block.header, headerHash(block.header)))).toEqual(header);

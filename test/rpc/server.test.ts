@@ -144,7 +144,7 @@ test("connections are limited and counted, and a closed one makes room", async (
     const first = await TestSocket.connect(node.webSocketUrl);
     const second = await TestSocket.connect(node.webSocketUrl);
     await expect(TestSocket.connect(node.webSocketUrl)).rejects.toThrow("no connection");
-    expect(node.counts.limited["connections"]).toBe(1);
+    expect(node.counts.limited.connections).toBe(1);
     first.close();
     await first.closed;
     while (node.server.connectionCount > 1) await Bun.sleep(1);

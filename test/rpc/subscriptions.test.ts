@@ -206,7 +206,7 @@ describe("on a chain", () => {
       code: -32005,
       message: "limit exceeded: at most 4 subscriptions",
     });
-    expect(node.counts.limited["subscriptions"]).toBe(1);
+    expect(node.counts.limited.subscriptions).toBe(1);
   });
 });
 
@@ -289,7 +289,7 @@ class SimulatedPeer implements RawSocket {
 describe("the hub alone", () => {
   const meters = createRpcMeters(detachedMetrics());
   const limits = { subscriptionCountMax: 8, replayBacklogBytes: 300 };
-  const seeds = Array.from({ length: 40 }, (_, i) => Number(process.env["MEGAETH_TEST_SEED"] ?? 7_000) + i);
+  const seeds = Array.from({ length: 40 }, (_, i) => Number(process.env.MEGAETH_TEST_SEED ?? 7_000) + i);
 
   test.each(seeds)("delivers each mini-block once and in order, seed %i", async (seed) => {
     const random = seededRandom(seed);
