@@ -150,9 +150,15 @@ export class Node {
       for (let i = 0; i < regions.verified.length; i++) others.push(threads.start("verify", i, recovered));
       await untilReady(threads, [writer.ready, ...others.map((thread) => thread.ready)]);
       reads.use(threads.of("read"));
-      return new Node(options, context, role, { regions, threads, reads, recovered });
     } catch (error) {
       threads.terminateAll();
+      throw error;
+    }
+    try {
+      return new Node(options, context, role, { regions, threads, reads, recovered: await recovery });
+    } catch (error) {
+      threads.the(role.writer).post({ type: "drain" }); // the port is taken, say: what runs already stops in order
+      await threads.stop();
       throw error;
     }
   }
