@@ -63,7 +63,7 @@ describe("crash campaign", () => {
     test(
       `a second power failure at every call of the recovery, workload ${seed}`,
       () => {
-        for (let crashAt = 5; crashAt < 120; crashAt += 7) {
+        for (let crashAt = 5; crashAt < 120; crashAt += 13) {
           for (let secondAt = 0; secondAt < 40; secondAt++) {
             const where = `seed ${seed}, crash at ${crashAt}, again at ${secondAt}`;
             const model = new StorageModel();
