@@ -1,4 +1,4 @@
-// The incremental, pruned commitment against tries built from scratch by the library without pruning, and against the
+// The incremental commitment, over both kinds of trie, against tries built from scratch by the library without pruning, and against the
 // genesis and head state of the public RPC test chain.
 
 import { describe, expect, test } from "bun:test";
@@ -14,6 +14,8 @@ import { headerHash } from "#chain/header.ts";
 import { decodeRlpPrefix } from "#chain/rlp.ts";
 import { KECCAK_EMPTY_RLP } from "#crypto/keccak256.ts";
 import { type AccountChange, genesisChanges, mergeChanges, resolveDiff, viewChanges } from "#state/commitment.ts";
+import { createLibraryTrie } from "#state/library-trie.ts";
+import { createMemoryTrie, type SecureTrie } from "#state/memory-trie.ts";
 import { MptCommitment } from "#state/mpt-commitment.ts";
 import { buildDiff, Overlay } from "#state/overlay.ts";
 import { StateView } from "#state/view.ts";
@@ -33,16 +35,19 @@ async function rootFromScratch(state: NaiveState): Promise<Hex> {
   return toHex(accounts.root());
 }
 
-async function rootOf(changes: readonly AccountChange[]): Promise<Hex> {
-  const commitment = new MptCommitment();
+type CreateTrie = () => Promise<SecureTrie>;
+const TRIES: Record<string, CreateTrie> = { "@ethereumjs/mpt": createLibraryTrie, "memory trie": createMemoryTrie };
+
+async function rootOf(createTrie: CreateTrie, changes: readonly AccountChange[]): Promise<Hex> {
+  const commitment = new MptCommitment(createTrie);
   await commitment.update(changes);
   return toHex(await commitment.root());
 }
 
-describe("MptCommitment", () => {
+describe.each(Object.entries(TRIES))("MptCommitment over %s", (_name, createTrie) => {
   test("an empty state has the empty root", async () => {
-    expect(await new MptCommitment().root()).toEqual(KECCAK_EMPTY_RLP);
-    expect(await rootOf([])).toBe(toHex(KECCAK_EMPTY_RLP));
+    expect(await new MptCommitment(createTrie).root()).toEqual(KECCAK_EMPTY_RLP);
+    expect(await rootOf(createTrie, [])).toBe(toHex(KECCAK_EMPTY_RLP));
   });
 
   for (const seed of [41, 42, 43]) {
@@ -52,7 +57,7 @@ describe("MptCommitment", () => {
       const { table, regions } = makeTable();
       const { alloc, naive } = makeGenesis(random, universe);
       table.loadGenesis(alloc);
-      const commitment = new MptCommitment();
+      const commitment = new MptCommitment(createTrie);
       await commitment.update(genesisChanges(alloc));
       expect(toHex(await commitment.root()), `seed ${seed}`).toBe(await rootFromScratch(naive));
       const overlay = new Overlay(table);
@@ -70,7 +75,7 @@ describe("MptCommitment", () => {
         const expected = await rootFromScratch(state);
         expect(toHex(await commitment.root()), `seed ${seed} block ${block}`).toBe(expected);
         table.publish(table.newest);
-        const whole = new MptCommitment();
+        const whole = new MptCommitment(createTrie);
         await whole.update(viewChanges(new StateView(regions)));
         expect(toHex(await whole.root()), `seed ${seed} block ${block} from a view`).toBe(expected);
         // Pruning keeps exactly the nodes that a fresh build makes.
@@ -82,16 +87,16 @@ describe("MptCommitment", () => {
   test("slots of an account that does not exist are a bug", async () => {
     const slots = [{ slot: new Uint8Array(32), value: new Uint8Array(32).fill(1) }];
     const update = { address: new Uint8Array(20), account: undefined, slots, storageCleared: false };
-    expect(new MptCommitment().update([update])).rejects.toThrow("does not exist");
+    expect(new MptCommitment(createTrie).update([update])).rejects.toThrow("does not exist");
   });
 });
 
-describe("public vectors", () => {
+describe.each(Object.entries(TRIES))("public vectors over %s", (_name, createTrie) => {
   const folder = vectorsFolder("rpc-compat");
 
   test.skipIf(folder === null)("the genesis root gives the parent hash of block 1", async () => {
     const genesis = parseGenesis(JSON.parse(readFileSync(join(folder!, "genesis.json"), "utf8")));
-    const commitment = new MptCommitment();
+    const commitment = new MptCommitment(createTrie);
     await commitment.update(genesisChanges(genesis.alloc));
     const { item } = decodeRlpPrefix(readFileSync(join(folder!, "chain.rlp")), 0);
     const parentHash = ((item as Uint8Array[][])[0] as Uint8Array[])[0]!;
@@ -119,9 +124,9 @@ describe("public vectors", () => {
       return { address: fromHex(address), account, slots, storageCleared: false };
     });
     expect(changes.length).toBeGreaterThan(100);
-    expect(await rootOf(changes)).toBe(`0x${head.root}` as Hex);
+    expect(await rootOf(createTrie, changes)).toBe(`0x${head.root}` as Hex);
     // One by one, so that the insertion path gives it too.
-    const commitment = new MptCommitment();
+    const commitment = new MptCommitment(createTrie);
     for (const change of changes) await commitment.update([change]);
     expect(toBareHex(await commitment.root())).toBe(head.root);
   });
