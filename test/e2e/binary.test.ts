@@ -152,10 +152,12 @@ describe("the program", () => {
     const words = ["--ephemeral", "--port", "0", "--state-memory", "64MiB"];
     const child = Bun.spawn([nodeBinary(), ...words], { env: { TMPDIR: temporary }, stdout: "pipe", stderr: "ignore" });
     for await (const chunk of child.stdout) if (new TextDecoder().decode(chunk).includes("Listening on")) break;
-    expect(readdirSync(temporary).length).toBe(1);
+    // Native add-ons are unpacked here too, once for all processes.
+    const chains = () => readdirSync(temporary).filter((name) => name.startsWith("megaeth-"));
+    expect(chains().length).toBe(1);
     child.kill("SIGTERM");
     expect(await child.exited).toBe(0);
-    expect(readdirSync(temporary)).toEqual([]);
+    expect(chains()).toEqual([]);
   });
 });
 

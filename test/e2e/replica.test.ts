@@ -188,6 +188,7 @@ describe("a replica that comes late", () => {
           await Bun.sleep(5);
         }
       })();
+      load.catch(() => {});
       await waitUntil("some history", 30_000, async () => (await leader.metric("head_mini_block")) > 600);
       late = await NodeProcess.start({ upstream: leader });
       const began = await late.metric("head_mini_block");

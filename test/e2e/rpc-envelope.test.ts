@@ -143,7 +143,7 @@ describe("JSON-RPC envelope", () => {
       ["eth_chainId", [1], "too many arguments, want at most 0"],
       ["eth_getBlockByNumber", ["0x01", false], "hex number with leading zero digits"],
       ["eth_getBlockByNumber", ["latest", "yes"], "invalid argument 1"],
-      ["eth_getStorageAt", [`0x${"1".repeat(40)}`, "0xzz", "latest"], "invalid argument 1"],
+      ["eth_getStorageAt", [`0x${"1".repeat(40)}`, "0xzz", "latest"], "invalid hex in storage key"],
       ["eth_getTransactionByHash", ["0x12"], "invalid argument 0"],
       ["eth_sendRawTransaction", ["0x1"], "invalid argument 0"],
       ["eth_feeHistory", ["0x2", "latest", [50, 10]], "invalid"],

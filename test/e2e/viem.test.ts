@@ -196,6 +196,8 @@ describe("viem", () => {
       abi,
       address,
       eventName: "Transfer",
+      // The token's creation may be in the same EVM block, which is sealed after this begins to listen.
+      args: { to: bob.address },
       onLogs: (logs) => events.push(...logs),
       onError,
     });
