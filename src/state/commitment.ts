@@ -2,14 +2,12 @@
 // mini-blocks (key indices) to named changes folded per EVM block.
 
 import { assert } from "#base/assert.ts";
-import { isZeroBytes } from "#base/bytes.ts";
 import { toBareHex } from "#base/hex.ts";
 import type { Address, Hash32 } from "#chain/primitives.ts";
 import { keccak256 } from "#crypto/keccak256.ts";
 import type { AccountState, StateDiff } from "#formats/wire/diff.ts";
 import type { KeyNames } from "./source.ts";
 import type { GenesisState } from "./table.ts";
-import type { StateView } from "./view.ts";
 
 /** A slot's new value, 32 bytes; zero = removed. */
 export type SlotChange = { readonly slot: Hash32; readonly value: Uint8Array };
@@ -81,28 +79,6 @@ export function genesisChanges(alloc: readonly GenesisState[]): AccountChange[] 
   }));
 }
 
-/**
- * The whole state at a view's pin as changes of an empty one, to start a commitment from a snapshot.
- * Holds every key at once.
- * @throws {StateVersionGoneError} when the undo ring passes the pin meanwhile
- */
-export function viewChanges(view: StateView): AccountChange[] {
-  const accounts = new Map<number, Draft>();
-  const { keyCount } = view.mark();
-  for (let index = 0; index < keyCount; index++) {
-    const name = view.keyName(index);
-    if (name.kind === "account") {
-      const account = view.accountAt(index);
-      const { address } = name;
-      if (account !== null) accounts.set(index, { address, account, slots: new Map(), storageCleared: false });
-      continue;
-    }
-    const value = view.slotAt(index);
-    if (!isZeroBytes(value)) accounts.get(name.ownerIndex)?.slots.set(toBareHex(name.slot), { slot: name.slot, value });
-  }
-  return finish(accounts);
-}
-
 type Draft = {
   readonly address: Address;
   account: AccountState | null | undefined;
@@ -119,7 +95,7 @@ function draftOf(changes: Map<string, Draft>, address: Address): Draft {
   return draft;
 }
 
-function finish(changes: ReadonlyMap<unknown, Draft>): AccountChange[] {
+function finish(changes: ReadonlyMap<string, Draft>): AccountChange[] {
   return Array.from(changes.values(), ({ address, account, slots, storageCleared }) => ({
     address,
     account,

@@ -3,8 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { bigintToBytes } from "#base/bytes.ts";
 import { emptyDiff } from "#formats/wire/diff.ts";
-import { type AccountChange, genesisChanges, mergeChanges, resolveDiff, viewChanges } from "#state/commitment.ts";
-import { StateView } from "#state/view.ts";
+import { type AccountChange, mergeChanges, resolveDiff } from "#state/commitment.ts";
 import { account, makeTable } from "./naive-state.ts";
 
 const address = (n: number) => bigintToBytes(BigInt(n), 20);
@@ -82,26 +81,4 @@ describe("mergeChanges", () => {
     const slots = [{ slot: word(2), value: word(2) }];
     expect(merged).toEqual([change(1, { account: account(2n, 2n), slots, storageCleared: true })]);
   });
-});
-
-test("a view of the genesis state gives the changes of the genesis", () => {
-  const { table, regions } = makeTable();
-  const alloc = [
-    {
-      address: address(1),
-      nonce: 0n,
-      balance: 1n,
-      code: Uint8Array.of(1),
-      storage: [{ slot: word(1), value: word(4) }],
-    },
-    { address: address(2), nonce: 3n, balance: 2n, code: new Uint8Array(0), storage: [] },
-  ];
-  table.loadGenesis(alloc);
-  const view = new StateView(regions);
-  expect(viewChanges(view)).toEqual(genesisChanges(alloc));
-  const updates = [{ index: 0, account: null }];
-  table.apply({ ...emptyDiff(3), accounts: updates, slots: [{ index: 1, value: word(0) }] }, 1);
-  table.publish(1);
-  view.pin();
-  expect(viewChanges(view)).toEqual(genesisChanges(alloc.slice(1)));
 });

@@ -13,11 +13,12 @@ import { genesisHeader, parseGenesis } from "#chain/genesis.ts";
 import { headerHash } from "#chain/header.ts";
 import { decodeRlpPrefix } from "#chain/rlp.ts";
 import { KECCAK_EMPTY_RLP } from "#crypto/keccak256.ts";
-import { type AccountChange, genesisChanges, mergeChanges, resolveDiff, viewChanges } from "#state/commitment.ts";
+import { type AccountChange, genesisChanges, mergeChanges, resolveDiff } from "#state/commitment.ts";
 import { createLibraryTrie } from "#state/library-trie.ts";
 import { createMemoryTrie, type SecureTrie } from "#state/memory-trie.ts";
 import { MptCommitment } from "#state/mpt-commitment.ts";
 import { buildDiff, Overlay } from "#state/overlay.ts";
+import { commitWholeState } from "#state/state-walk.ts";
 import { StateView } from "#state/view.ts";
 import { vectorsFolder } from "#test/vectors.ts";
 import { makeGenesis, makeTable, makeUniverse, type NaiveState, runMiniBlock } from "./naive-state.ts";
@@ -76,7 +77,7 @@ describe.each(Object.entries(TRIES))("MptCommitment over %s", (_name, createTrie
         expect(toHex(await commitment.root()), `seed ${seed} block ${block}`).toBe(expected);
         table.publish(table.newest);
         const whole = new MptCommitment(createTrie);
-        await whole.update(viewChanges(new StateView(regions)));
+        await commitWholeState(whole, new StateView(regions));
         expect(toHex(await whole.root()), `seed ${seed} block ${block} from a view`).toBe(expected);
         // Pruning keeps exactly the nodes that a fresh build makes.
         expect(await commitment.nodeCount(), `seed ${seed} block ${block} nodes`).toBe(await whole.nodeCount());
