@@ -11,7 +11,9 @@ import type { RecordFacts } from "./record-facts.ts";
 import { openSegment } from "./segment-file.ts";
 import {
   IndexDamageError,
+  indexFileName,
   indexSegmentSteps,
+  openIndexOf,
   runSteps,
   SegmentIndex,
   type TransactionCandidate,
@@ -192,7 +194,6 @@ export class ChainIndex {
       if (!(error instanceof IndexDamageError)) throw error;
       this.#open.delete(firstSequence);
       index.close();
-      this.damagedCount++;
       const computed = this.#compute(firstSequence);
       this.#keepOpen(firstSequence, computed);
       return question(computed);
@@ -214,11 +215,15 @@ export class ChainIndex {
       identity: this.#identity,
       readOnly: true,
     });
-    segment.file.close();
-    return SegmentIndex.open(this.#disk, this.#directory, firstSequence, segment.codec.identity);
+    try {
+      return openIndexOf(this.#disk, this.#directory, segment);
+    } finally {
+      segment.file.close();
+    }
   }
 
   #compute(firstSequence: number): SegmentIndex {
+    if (this.#disk.exists(`${this.#directory}/${indexFileName(firstSequence)}`)) this.damagedCount++;
     const segment = openSegment(this.#disk, this.#directory, firstSequence, {
       identity: this.#identity,
       readOnly: true,

@@ -5,7 +5,7 @@
 import { bytesEqual } from "#base/bytes.ts";
 import { FormatError } from "#formats/codec.ts";
 import { checksum32 } from "#formats/disk/checksum.ts";
-import { SEGMENT_HEADER_SIZE_BYTES } from "#formats/disk/segment.ts";
+import { FRAME_HEADER_SIZE_BYTES, SEGMENT_HEADER_SIZE_BYTES } from "#formats/disk/segment.ts";
 import {
   comparePrefixes,
   decodeIndexedBlock,
@@ -211,6 +211,32 @@ export class SegmentIndex {
 }
 
 /**
+ * The index of an open segment, if it has one that describes the segment as it is now: an index can be left behind by a cut of the
+ * log, so the end of the segment and its last frame must be those that the index knows.
+ * @throws {DiskError} when the disk fails
+ */
+export function openIndexOf(disk: Disk, directory: string, segment: OpenSegment): SegmentIndex | null {
+  const index = SegmentIndex.open(disk, directory, segment.header.firstSequence, segment.codec.identity);
+  if (index === null || describes(index, segment)) return index;
+  index.close();
+  return null;
+}
+
+function describes(index: SegmentIndex, segment: OpenSegment): boolean {
+  const { firstSequence, recordCount, endOffset, lastChecksum } = index.header;
+  if (segment.file.size() !== endOffset) return false;
+  if (recordCount === 0) return endOffset === SEGMENT_HEADER_SIZE_BYTES;
+  try {
+    const offset = index.offsetOf(firstSequence + recordCount - 1);
+    const head = offset === null ? null : readExactly(segment.file, offset, FRAME_HEADER_SIZE_BYTES);
+    return head !== null && segment.codec.decodeHeader(head, 0)?.checksum === lastChecksum;
+  } catch (error) {
+    if (error instanceof IndexDamageError) return false;
+    throw error;
+  }
+}
+
+/**
  * Reads a whole segment and computes its index, a slice at a time: the generator stops after every `recordsPerStep` records so
  * that a thread with other work can take its turn.
  * @returns the encoded index
@@ -282,7 +308,7 @@ export function* ensureIndexSteps(
   for (const firstSequence of listSegments(disk, directory).slice(0, -1)) {
     const segment = openSegment(disk, directory, firstSequence, { identity, readOnly: true });
     try {
-      const index = SegmentIndex.open(disk, directory, firstSequence, segment.codec.identity);
+      const index = openIndexOf(disk, directory, segment);
       const isGood = index !== null && (!options.verifyPages || index.verify());
       index?.close();
       if (isGood) continue;

@@ -8,7 +8,7 @@ import { type ChainIdentity, RECORD_SIZE_BYTES_MAX } from "#formats/wire/record.
 import { type Disk, DiskError, readExactly } from "./disk.ts";
 import { LogDamageError } from "./log-errors.ts";
 import { listSegments, type OpenSegment, openSegment, type ScanStart, scanFrames } from "./segment-file.ts";
-import { IndexDamageError, SegmentIndex } from "./segment-index.ts";
+import { IndexDamageError, openIndexOf, type SegmentIndex } from "./segment-index.ts";
 
 /** Where a record lies. */
 export type RecordPosition = {
@@ -266,9 +266,8 @@ export class SegmentLogReader {
   }
 
   #openIndex(segment: OpenSegment): SegmentIndex | null {
-    const { firstSequence } = segment.header;
     try {
-      return SegmentIndex.open(this.#disk, this.#directory, firstSequence, segment.codec.identity);
+      return openIndexOf(this.#disk, this.#directory, segment);
     } catch (error) {
       if (error instanceof DiskError) return null;
       throw error;

@@ -27,7 +27,7 @@ import {
   scanFrames,
   segmentFileName,
 } from "./segment-file.ts";
-import { indexFileName, SegmentIndex } from "./segment-index.ts";
+import { indexFileName, openIndexOf } from "./segment-index.ts";
 import { type RecordPosition, SegmentLogReader, type StoredRecord } from "./segment-log-reader.ts";
 
 /** How a log is opened. */
@@ -477,11 +477,10 @@ export class SegmentLog {
   /** Where a closed segment ends: from its index when that agrees with the file, else by walking over all of it. */
   #closedEnd(segment: OpenSegment): ScanEnd {
     const { firstSequence } = segment.header;
-    const index = SegmentIndex.open(this.#disk, this.#directory, firstSequence, segment.codec.identity);
+    const index = openIndexOf(this.#disk, this.#directory, segment);
     if (index === null) return walk(segment);
     const { recordCount, endOffset, lastChecksum } = index.header;
     index.close();
-    if (segment.file.size() !== endOffset) return walk(segment);
     return { endOffset, nextSequence: firstSequence + recordCount, lastChecksum, fault: null };
   }
 }

@@ -175,6 +175,28 @@ describe("segment log", () => {
     expect([...reader.scan(21)].map(({ bytes }) => bytes)).toEqual(more.map(({ bytes }) => bytes));
   });
 
+  test("an index that was left behind by a cut is not believed", () => {
+    const disk = new SimulatedDisk(1);
+    const log = openLog(disk);
+    const { records } = recordsOfChain(60);
+    log.append(records);
+    ensureIndexes(disk);
+    const first = log.segments[1]!;
+    const path = `${DIRECTORY}/${indexFileName(first)}`;
+    const stale = disk.content(path).slice();
+    log.truncateAfter(first + 1);
+    disk.overwrite(path, stale);
+    const other = recordsOfChain(60, 2).records.slice(first + 2);
+    log.append(other);
+    log.sync();
+    const reader = new SegmentLogReader(disk, DIRECTORY, IDENTITY, 59);
+    const expected = [...records.slice(0, first + 2), ...other];
+    for (const { sequence, bytes } of expected) expect(reader.read(sequence)).toEqual(bytes);
+    log.close();
+    expectHolds(openLog(disk), expected);
+    expect(ensureIndexes(disk)).toContain(first);
+  });
+
   test("another chain's folder is refused by name", () => {
     const { disk } = filledLog(3);
     const open = () => SegmentLog.open(disk, DIRECTORY, { identity: OTHER_IDENTITY, repair: true });
@@ -338,7 +360,7 @@ describe("damage", () => {
     log.append(records);
     log.sync();
     log.close();
-    runSteps(ensureIndexSteps(disk, DIRECTORY, IDENTITY, { verifyPages: true }));
+    ensureIndexes(disk);
     const path = segmentPaths(disk)[0]!;
     const altered = disk.content(path).slice();
     const offset = frameOffsets(altered)[1]!;
@@ -460,8 +482,12 @@ describe("failing disk", () => {
   });
 });
 
-function recordsOfChain(count: number): { records: LogRecord[] } {
-  const fixture = new ChainFixture({ life: 0 });
+function ensureIndexes(disk: SimulatedDisk): number[] {
+  return runSteps(ensureIndexSteps(disk, DIRECTORY, IDENTITY, { verifyPages: true }));
+}
+
+function recordsOfChain(count: number, life = 0): { records: LogRecord[] } {
+  const fixture = new ChainFixture({ life });
   return { records: asLogRecords(fixture.extend(count)) };
 }
 
