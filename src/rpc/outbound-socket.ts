@@ -15,8 +15,6 @@ export type RawSocket = {
 /** Close code of a reader that is too slow. */
 export const SLOW_CONSUMER_CODE = 4008;
 
-const FAILED_CODE = 1011;
-
 /** How long a closed slow reader may take to read what is queued before its connection is cut, milliseconds. */
 const CLOSE_GRACE_MS = 5_000;
 
@@ -55,11 +53,11 @@ export class OutboundSocket {
     return false;
   }
 
-  /** Ends the connection because what the peer needs cannot be had any more (close code 1011). */
-  fail(reason: string): void {
+  /** Ends the connection for a reason that the peer is told. */
+  fail(code: number, reason: string): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#raw.close(FAILED_CODE, reason);
+    this.#raw.close(code, reason);
     this.#wake();
   }
 

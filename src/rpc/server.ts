@@ -81,6 +81,8 @@ const JSON_HEADERS = { "content-type": "application/json" };
 const JSON_TYPES: readonly string[] = ["application/json", "application/json-rpc", "application/jsonrequest"];
 /** Records are batched well below this; hello and acknowledgements are tiny. */
 const FEED_MESSAGE_BYTES_MAX = 1 << 20;
+/** Close code of a client whose message is larger than the limit. @see RFC 6455, section 7.4.1 */
+const TOO_BIG_CODE = 1009;
 /** Seconds without any traffic after which a WebSocket is closed; the server pings before that. */
 const WEBSOCKET_IDLE_S = 120;
 
@@ -101,8 +103,8 @@ export class RpcServer {
     this.#server = Bun.serve<SocketData>({
       hostname: parts.host,
       port: parts.port,
-      // Above the limit, so that our own check answers first; this one holds for bodies without a length.
-      maxRequestBodySize: limits.bodyBytesMax + 1_024,
+      // Out of the way: the limit is kept, worded and counted where the body is read; what is not read is not held.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       idleTimeout: Math.min(255, Math.ceil(limits.answerMsMax / 1_000) + 10),
       fetch: (request, server) => {
         const isUpgrade = request.headers.get("upgrade")?.toLowerCase() === "websocket";
@@ -188,6 +190,11 @@ export class RpcServer {
     }
     const { client } = socket.data;
     if (client === null || client.outbound.isClosed) return;
+    if (message.length > this.#parts.limits.bodyBytesMax) {
+      this.#parts.meters.limited("body");
+      client.outbound.fail(TOO_BIG_CODE, "message too big");
+      return;
+    }
     const text = typeof message === "string" ? message : new TextDecoder().decode(message);
     const { text: reply, afterSend } = await this.#parts.dispatcher.handle(text, client.session);
     if (reply !== null && !client.outbound.send(reply)) return;
@@ -254,12 +261,27 @@ async function answerPost(request: Request, { dispatcher, limits, meters }: RpcS
     return new Response("invalid content type, only application/json is supported", { status: 415 });
   }
   const session: Session = { transport: "http", subscriptions: null, inFlightCount: 0 };
-  const body = await request.text().catch(() => null);
+  const body = await readBody(request, limits.bodyBytesMax);
   if (body === null) {
-    // Either the connection broke, or a body without a length went over the server's own limit.
     meters.limited("body");
-    return new Response("content length too large", { status: 413 });
+    return new Response(`content length too large (>${limits.bodyBytesMax})`, { status: 413 });
   }
   const { text } = await dispatcher.handle(body, session);
   return text === null ? new Response(null, { status: 204 }) : new Response(text, { headers: JSON_HEADERS });
+}
+
+/** The body as text; null when it is larger than the limit. @throws when the connection breaks */
+async function readBody(request: Request, bytesMax: number): Promise<string | null> {
+  // With a length told, which has been checked, the parser of the server holds the client to it.
+  if (request.headers.has("content-length")) return request.text();
+  if (request.body === null) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for await (const chunk of request.body) {
+    bytes += chunk.length;
+    if (bytes > bytesMax) return null;
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
 }

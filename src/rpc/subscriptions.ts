@@ -34,6 +34,8 @@ export type SubscriptionLimits = {
 
 /** How far beyond the head a stream may be asked to begin: a follower may lag behind what the client has seen. */
 const FUTURE_START_COUNT_MAX = 1_000;
+/** Close code of a subscriber whose next mini-block is no longer kept. */
+const HISTORY_GONE_CODE = 1011;
 /** Pause before asking again when a replay is behind what was delivered live. */
 const REPLAY_RETRY_MS = 5;
 
@@ -183,7 +185,7 @@ export class SubscriptionHub {
   /** What a subscriber still needs is no longer kept: an explicit end instead of a gap. */
   #giveUp(subscriber: Subscriber): void {
     this.remove(subscriber);
-    subscriber.socket.fail("mini-blocks are no longer kept: subscribe again");
+    subscriber.socket.fail(HISTORY_GONE_CODE, "mini-blocks are no longer kept: subscribe again");
   }
 
   #rollBack(version: number): void {

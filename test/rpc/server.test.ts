@@ -54,8 +54,22 @@ describe("HTTP", () => {
         controller.close();
       },
     });
+    const before = node.counts.limited.body ?? 0;
     const response = await fetch(node.url, { method: "POST", headers: JSON_TYPE, body });
     expect(response.status).toBe(413);
+    expect(node.counts.limited.body).toBe(before + 1);
+  });
+
+  test("a body without a length and within the limit is answered", async () => {
+    const bytes = new TextEncoder().encode(`${CHAIN_ID}${" ".repeat(20)}`);
+    const body = new ReadableStream({
+      start(controller) {
+        for (const byte of bytes) controller.enqueue(Uint8Array.of(byte));
+        controller.close();
+      },
+    });
+    const response = await fetch(node.url, { method: "POST", headers: JSON_TYPE, body });
+    expect(await response.json()).toEqual({ jsonrpc: "2.0", id: 1, result: "0x7a69" });
   });
 
   test("readiness has its own answer", async () => {
@@ -157,11 +171,11 @@ test("connections are limited and counted, and a closed one makes room", async (
   }
 });
 
-test("a WebSocket message above the limit closes that socket", async () => {
-  const node = await startLiveNode({ serverLimits: { bodyBytesMax: 2_000_000 } });
+test.each([[2_000], [2_000_000]])("a WebSocket message above %p bytes closes that socket", async (bodyBytesMax) => {
+  const node = await startLiveNode({ serverLimits: { bodyBytesMax } });
   try {
     const socket = await TestSocket.connect(node.webSocketUrl);
-    socket.sendText("x".repeat(2_100_000));
+    socket.sendText("x".repeat(bodyBytesMax + 1));
     expect([1006, 1009]).toContain((await socket.closed).code);
     expect((await ask(node, "eth_chainId")).result).toBe("0x7a69");
   } finally {
