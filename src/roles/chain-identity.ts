@@ -16,6 +16,7 @@ import { headerHash } from "#chain/header.ts";
 import type { Address, Hash32 } from "#chain/primitives.ts";
 import { keccak256 } from "#crypto/keccak256.ts";
 import type { ChainIdentity } from "#formats/wire/record.ts";
+import { createMemoryTrie } from "#state/memory-trie.ts";
 import { MptCommitment } from "#state/mpt-commitment.ts";
 import { GENESIS_FILE } from "./data-layout.ts";
 import type { NodeOptions } from "./node-options.ts";
@@ -38,7 +39,7 @@ export class GenesisMismatchError extends Error {
 
 /** Computes state root, block hash and identity of a genesis. */
 export async function identifyGenesis(genesis: Genesis): Promise<IdentifiedGenesis> {
-  const commitment = new MptCommitment();
+  const commitment = new MptCommitment(createMemoryTrie);
   await commitment.update(
     genesis.alloc.map(({ address, balance, nonce, code, storage }) => {
       const account = { balance, nonce, codeHash: keccak256(code) };

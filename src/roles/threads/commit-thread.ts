@@ -18,6 +18,7 @@ import { type ChainRecord, decodeRecord } from "#formats/wire/record.ts";
 import { attachMetrics, type Gauge, type Histogram } from "#observability/metrics.ts";
 import { BlockVerifier } from "#replica/block-verifier.ts";
 import { type AccountChange, mergeChanges, resolveDiff, type StateCommitment } from "#state/commitment.ts";
+import { createMemoryTrie } from "#state/memory-trie.ts";
 import { MptCommitment } from "#state/mpt-commitment.ts";
 import { commitWholeState } from "#state/state-walk.ts";
 import { StateView } from "#state/view.ts";
@@ -64,7 +65,7 @@ class Committer {
   readonly #ownDigests = new Map<number, Hash32>();
   #sealedHeads: ChainHead[];
   #head: ChainHead;
-  #commitment: StateCommitment = new MptCommitment();
+  #commitment: StateCommitment = new MptCommitment(createMemoryTrie);
   #steps: (readonly AccountChange[])[] = [];
   #checkpointedVersion: number;
   #job: CheckpointJob | null = null;
@@ -118,7 +119,7 @@ class Committer {
   async #beginAt(head: ChainHead, lastSequence: number): Promise<void> {
     this.#head = head.copy();
     this.#steps = [];
-    this.#commitment = new MptCommitment();
+    this.#commitment = new MptCommitment(createMemoryTrie);
     this.#view.pin(head.nextMiniBlockNumber);
     await commitWholeState(this.#commitment, this.#view);
     await this.#announceRoot(head.sealed.number, head.nextMiniBlockNumber);
