@@ -2,11 +2,14 @@
 
 import { must } from "#base/assert.ts";
 import type { ReadCall, ReadPort, ReadReply } from "#rpc/context.ts";
+import { overloaded } from "#rpc/errors.ts";
 import type { Delivery, ReplayChunk } from "#rpc/subscription-renderer.ts";
 import type { SubscriptionTopic } from "#rpc/subscription-topics.ts";
 import type { RendererPort } from "#rpc/subscriptions.ts";
 import type { NodeThread } from "./node-threads.ts";
 import type { FromThread } from "./threads/thread-protocol.ts";
+
+const SHUTTING_DOWN: ReadReply = { ok: false, error: overloaded("the node is shutting down").toObject() };
 
 type Worker = { readonly thread: NodeThread; waiting: number };
 
@@ -18,6 +21,7 @@ export class ReadPool implements ReadPort, RendererPort {
   readonly #calls = new Map<number, { worker: Worker; resolve: (reply: ReadReply) => void }>();
   readonly #replays = new Map<number, (chunk: ReplayChunk) => void>();
   #nextId = 0;
+  #isClosed = false;
 
   /** The workers to use; once, before the first call. */
   use(threads: readonly NodeThread[]): void {
@@ -26,6 +30,7 @@ export class ReadPool implements ReadPort, RendererPort {
 
   /** @inheritdoc */
   call(call: ReadCall, route: "any" | "one"): Promise<ReadReply> {
+    if (this.#isClosed) return Promise.resolve(SHUTTING_DOWN);
     let worker = must(this.#workers[0], "a read worker");
     if (route === "any") for (const other of this.#workers) if (other.waiting < worker.waiting) worker = other;
     const id = this.#nextId++;
@@ -51,11 +56,19 @@ export class ReadPool implements ReadPort, RendererPort {
     return new Promise((resolve) => this.#replays.set(id, resolve));
   }
 
+  /** The workers end: what waits and what comes is refused with a code that clients retry on. */
+  close(): void {
+    this.#isClosed = true;
+    for (const { resolve } of this.#calls.values()) resolve(SHUTTING_DOWN);
+    this.#calls.clear();
+  }
+
   /** Takes a worker's message. @returns whether it was for the RPC */
   onMessage(message: FromThread): boolean {
     switch (message.type) {
       case "reply": {
-        const call = must(this.#calls.get(message.id), "a reply to a call that waits");
+        const call = this.#calls.get(message.id);
+        if (call === undefined) return true; // answered by `close`
         this.#calls.delete(message.id);
         call.worker.waiting--;
         call.resolve(message.reply);

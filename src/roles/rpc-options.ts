@@ -20,6 +20,7 @@ export function rpcOptionsOf(options: NodeOptions, spec: ChainSpec, clientVersio
     sendWaitMs: options.syncSendTimeoutMs,
     sendWaitMsMax: SEND_WAIT_MS_MAX,
     allowUnprotected: options.allowUnprotected,
+    stateWindowBlocks: options.stateWindowBlocks,
     developmentAccounts: spec.development ? deriveDevelopmentAccounts(options.mnemonic, options.accountCount) : [],
   };
 }

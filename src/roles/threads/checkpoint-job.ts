@@ -31,6 +31,11 @@ export class CheckpointJob {
     this.#head = head.copy();
   }
 
+  /** Sequence of the last record that the checkpoint covers; it must be durable before the checkpoint is. */
+  get sequence(): number {
+    return this.#head.nextSequence - 1;
+  }
+
   /** Writes one chunk. */
   step(): CheckpointStep {
     try {

@@ -36,6 +36,8 @@ const RECORDS_PER_TURN = 64;
 /** Sealed heads kept, so that a roll-back finds the block boundary before it. */
 const SEALED_HEAD_COUNT_MAX = 256;
 const INDEX_INTERVAL_MS = 5_000;
+/** Pause before asking again whether the log is durable up to a checkpoint. */
+const DURABLE_POLL_MS = 5;
 
 /** Runs the commit thread until the stop message has come through the log. */
 export function runCommitThread(start: ThreadStart, port: ThreadPort): Promise<void> {
@@ -215,7 +217,8 @@ class Committer {
       await this.#commitSteps();
       await this.#announceRoot(this.#head.open.payload.blockNumber, this.#head.nextMiniBlockNumber);
     }
-    if (this.#job !== null) return this.#advanceCheckpoint(this.#job);
+    const isLogDurable = this.#job !== null && this.#status.get("durableSequence") >= this.#job.sequence;
+    if (this.#job !== null) return isLogDurable ? this.#advanceCheckpoint(this.#job) : DURABLE_POLL_MS;
     return this.#advanceIndex();
   }
 

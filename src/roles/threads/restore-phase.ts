@@ -5,8 +5,10 @@ import type { BlockHeader } from "#chain/header.ts";
 import { type RestoredState, restoreState } from "#state/restore.ts";
 import { StateTable } from "#state/table.ts";
 import { CheckpointStore } from "#storage/checkpoint-store.ts";
+import type { Disk } from "#storage/disk.ts";
 import { RealDisk } from "#storage/real-disk.ts";
 import { planRecovery, type RecoveryPlan } from "#storage/recovery.ts";
+import { ensureIndexSteps, runSteps } from "#storage/segment-index.ts";
 import { SegmentLog } from "#storage/segment-log.ts";
 import type { SigningLimit } from "#storage/signing-limit.ts";
 import { CHECKPOINT_DIRECTORY, LOG_DIRECTORY } from "../data-layout.ts";
@@ -25,12 +27,17 @@ export type RestoredNode = {
 /**
  * Restores the table from the data directory and tells the main thread. Closes the log again: from here on the log thread has it.
  * @param signingLimit null on a node that does not sign
+ * @param disk the data directory unless told
  */
-export function restoreNode(setup: NodeSetup, port: ThreadPort, signingLimit: SigningLimit | null): RestoredNode {
+export function restoreNode(
+  setup: NodeSetup,
+  port: ThreadPort,
+  signingLimit: SigningLimit | null,
+  disk: Disk = new RealDisk(setup.dataDirectory),
+): RestoredNode {
   const { identity, options } = setup;
   const genesis = parseGenesisDocument(setup.genesisDocument);
   const header = genesisHeader(genesis, setup.genesisStateRoot);
-  const disk = new RealDisk(setup.dataDirectory);
   const { segmentSizeBytes } = options;
   const log = SegmentLog.open(disk, LOG_DIRECTORY, { identity, segmentSizeBytes, repair: true });
   const checkpoints = new CheckpointStore(disk, CHECKPOINT_DIRECTORY, identity);
@@ -40,6 +47,7 @@ export function restoreNode(setup: NodeSetup, port: ThreadPort, signingLimit: Si
   const restored = restoreState(table, log, plan, { identity, genesis, genesisHeader: header });
   plan.checkpoint?.close();
   log.close();
+  runSteps(ensureIndexSteps(disk, LOG_DIRECTORY, identity, { verifyPages: false }));
   const { head, baseHead, sealedHead, checkpointVersion, replayedMiniBlockCount } = restored;
   port.post({
     type: "recovered",

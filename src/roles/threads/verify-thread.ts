@@ -4,6 +4,7 @@
 import { utf8 } from "#base/bytes.ts";
 import { RingReader, RingWriter } from "#base/ring.ts";
 import type { Address } from "#chain/primitives.ts";
+import { rejectInvalidSignature } from "#chain/reject.ts";
 import { decodeTransaction, recoverSender, TransactionDecodeError, transactionHash } from "#chain/transaction.ts";
 import { ByteWriter } from "#formats/codec.ts";
 import { decodeTagged, encodeTagged, RequestMessage } from "#formats/memory/ring-messages.ts";
@@ -49,7 +50,7 @@ function verify(payload: Uint8Array, output: RingWriter): void {
 /** The sender, or geth's words for why there is none. */
 function recover(raw: Uint8Array): Address | string {
   try {
-    return recoverSender(decodeTransaction(raw)) ?? "invalid sender";
+    return recoverSender(decodeTransaction(raw)) ?? rejectInvalidSignature().message;
   } catch (error) {
     if (!(error instanceof TransactionDecodeError)) throw error;
     return error.message;
