@@ -170,7 +170,7 @@ export class Node {
     this.#feed.closeAll();
     this.threads.the(this.threads.of("execute").length > 0 ? "execute" : "apply").post({ type: "drain" });
     await this.threads.stop();
-    this.#reads.close();
+    this.#reads.shutDown();
     await this.server.stop(true);
     for (const cleanup of this.#cleanups) cleanup();
   }

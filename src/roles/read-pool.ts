@@ -57,7 +57,7 @@ export class ReadPool implements ReadPort, RendererPort {
   }
 
   /** The workers end: what waits and what comes is refused with a code that clients retry on. */
-  close(): void {
+  shutDown(): void {
     this.#isClosed = true;
     for (const { resolve } of this.#calls.values()) resolve(SHUTTING_DOWN);
     this.#calls.clear();
@@ -68,7 +68,7 @@ export class ReadPool implements ReadPort, RendererPort {
     switch (message.type) {
       case "reply": {
         const call = this.#calls.get(message.id);
-        if (call === undefined) return true; // answered by `close`
+        if (call === undefined) return true; // answered by `shutDown`
         this.#calls.delete(message.id);
         call.worker.waiting--;
         call.resolve(message.reply);

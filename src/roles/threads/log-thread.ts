@@ -1,5 +1,6 @@
 // The log thread: the pump from the records ring to the log, and nothing else. It blocks when it has nothing to do.
 
+import { assert, must } from "#base/assert.ts";
 import { type RingMessage, RingReader, RingWriter } from "#base/ring.ts";
 import { NodeStatus } from "#formats/memory/node-status.ts";
 import { attachMetrics } from "#observability/metrics.ts";
@@ -22,7 +23,10 @@ export function runLogThread(start: ThreadStart, port: ThreadPort): Promise<void
     const log = SegmentLog.open(disk, LOG_DIRECTORY, { identity, segmentSizeBytes, repair: true });
     const reader = new RingReader(regions.records, 0);
     const status = new NodeStatus(regions.status);
-    const position = { sequence: log.lastSequence, version: new StateMemory(regions.state).newest };
+    // Not the table's newest version: its writer may have gone on since, and that is not written yet.
+    const { nextSequence, version } = must(start.recovered, "the log thread starts after recovery");
+    assert(log.lastSequence === nextSequence - 1, "the log is where recovery left it");
+    const position = { sequence: log.lastSequence, version };
     const pump = new LogPump({
       log,
       durability:

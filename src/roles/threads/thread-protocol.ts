@@ -129,9 +129,20 @@ export type FromThread =
   | { readonly type: "reply"; readonly id: number; readonly reply: ReadReply }
   | { readonly type: "forward"; readonly id: number; readonly request: ForwardRequest }
   | { readonly type: "refused"; readonly reason: string; readonly detail: string }
-  | { readonly type: "applied"; readonly sequence: number; readonly term: number; readonly hash: Uint8Array }
+  | { readonly type: "applied"; readonly position: AppliedPosition }
   | { readonly type: "deliveries"; readonly deliveries: readonly Delivery[] }
   | { readonly type: "replayed"; readonly id: number; readonly chunk: ReplayChunk };
+
+/** Where a replica's log stands after what it has applied. */
+export type AppliedPosition = {
+  /** Sequence of the last record; -1 for none. */
+  readonly sequence: number;
+  readonly term: number;
+  /** Hash of that record; the genesis hash for none. */
+  readonly hash: Uint8Array;
+  /** State version. */
+  readonly version: number;
+};
 
 /** What a replica's read worker has the main thread ask upstream. */
 export type ForwardRequest =
