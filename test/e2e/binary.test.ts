@@ -7,7 +7,8 @@ import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Hex } from "viem";
 import { nodeBinary, scratchFolder } from "./node-binary.ts";
-import { disposeAll, NodeProcess, nodeTest } from "./node-process.ts";
+import { disposeAll, NodeProcess } from "./node-process.ts";
+import { nodeTest } from "./node-test.ts";
 import { playScenario } from "./scenario.ts";
 import { developmentWallets, type ReceiptJson, type Wallet } from "./wallet.ts";
 

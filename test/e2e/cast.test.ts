@@ -5,7 +5,8 @@ import { existsSync } from "node:fs";
 import type { Hex } from "viem";
 import { contracts } from "./contracts.ts";
 import { foundryBinary, scratchFolder } from "./node-binary.ts";
-import { disposeAll, NodeProcess, nodeTest } from "./node-process.ts";
+import { disposeAll, NodeProcess } from "./node-process.ts";
+import { nodeTest } from "./node-test.ts";
 import { developmentWallets } from "./wallet.ts";
 
 const CAST = foundryBinary("cast");

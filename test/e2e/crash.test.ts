@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect } from "bun:test";
 import type { Hex } from "viem";
 import { SeededRandom } from "#base/random.ts";
 import { catchUp, expectSameChain, expectSameState } from "./chain-comparison.ts";
-import { disposeAll, NodeProcess, nodeTest } from "./node-process.ts";
+import { disposeAll, NodeProcess } from "./node-process.ts";
+import { nodeTest } from "./node-test.ts";
 import { developmentWallets, type ReceiptJson, type Wallet } from "./wallet.ts";
 
 const ROUND_COUNT = Number(process.env.MEGAETH_CRASH_ROUNDS ?? 21);

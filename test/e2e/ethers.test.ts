@@ -13,7 +13,8 @@ import {
 } from "ethers";
 import type { Abi } from "viem";
 import { contracts } from "./contracts.ts";
-import { disposeAll, NodeProcess, nodeTest } from "./node-process.ts";
+import { disposeAll, NodeProcess } from "./node-process.ts";
+import { nodeTest } from "./node-test.ts";
 
 const MNEMONIC = "test test test test test test test test test test test junk";
 

@@ -6,7 +6,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Hex } from "viem";
 import { scratchFolder } from "./node-binary.ts";
-import { disposeAll, NodeProcess, nodeTest } from "./node-process.ts";
+import { disposeAll, NodeProcess } from "./node-process.ts";
+import { nodeTest } from "./node-test.ts";
 import { developmentWallets, type ReceiptJson, Wallet } from "./wallet.ts";
 
 type BlockJson = Readonly<Record<string, Hex>> & { readonly transactions: readonly Hex[] };

@@ -5,7 +5,8 @@ import { connect, type Socket } from "node:net";
 import { encodeFunctionData, type Hex } from "viem";
 import { contracts } from "./contracts.ts";
 import { requestBody } from "./json-rpc.ts";
-import { disposeAll, NodeProcess, nodeTest } from "./node-process.ts";
+import { disposeAll, NodeProcess } from "./node-process.ts";
+import { nodeTest } from "./node-test.ts";
 import { developmentWallets, type Wallet } from "./wallet.ts";
 
 const SINK: Hex = "0x00000000000000000000000000000000000000b4";

@@ -1,7 +1,6 @@
 // A running ./megaeth: started in an empty environment on any free port, asked through its URLs, stopped, killed, started
 // again on the same data directory. What it printed is shown when a test fails, and nothing outlives the test run.
 
-import { test } from "bun:test";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -44,6 +43,11 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     killAll();
     process.exit(1);
   });
+}
+
+/** What every node that is not disposed of printed last, for a failure's text. */
+export function describeNodes(): string {
+  return [...shown].map((node) => node.describe()).join("\n");
 }
 
 /** One node. */
@@ -247,26 +251,6 @@ export async function waitUntil(what: string, timeoutMs: number, probe: () => Pr
     await Bun.sleep(15);
   }
   throw new Error(`waited ${timeoutMs} ms for ${what}${last === undefined ? "" : `: ${last}`}`);
-}
-
-/** A test whose failure, or whose taking too long, shows what the nodes printed. */
-export function nodeTest(name: string, run: () => Promise<void>, timeoutMs = 60_000): void {
-  test(
-    name,
-    async () => {
-      const { promise: late, reject } = Promise.withResolvers<never>();
-      const timer = setTimeout(() => reject(new Error(`took longer than ${timeoutMs} ms`)), timeoutMs);
-      try {
-        await Promise.race([run(), late]);
-      } catch (error) {
-        for (const node of shown) console.error(node.describe());
-        throw error;
-      } finally {
-        clearTimeout(timer);
-      }
-    },
-    timeoutMs + 5_000,
-  );
 }
 
 /** Ends the nodes, those that never came up included. */

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { type Hex, parseGwei, serializeTransaction, toHex } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { encodeTransaction, signTransaction } from "#chain/transaction.ts";
-import { disposeAll, NodeProcess, nodeTest } from "./node-process.ts";
+import { disposeAll, NodeProcess } from "./node-process.ts";
+import { nodeTest } from "./node-test.ts";
 import { developmentWallets, Wallet } from "./wallet.ts";
 
 const SINK: Hex = "0x00000000000000000000000000000000000000b3";

@@ -4,7 +4,8 @@
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import type { Hex } from "viem";
 import { catchUp, expectSameChain, expectSameState } from "./chain-comparison.ts";
-import { disposeAll, NodeProcess, nodeTest, waitUntil } from "./node-process.ts";
+import { disposeAll, NodeProcess, waitUntil } from "./node-process.ts";
+import { nodeTest } from "./node-test.ts";
 import { READ_CHECKS } from "./rpc-reads.ts";
 import { playScenario, type Scenario } from "./scenario.ts";
 import { developmentWallets, type ReceiptJson, type Wallet } from "./wallet.ts";

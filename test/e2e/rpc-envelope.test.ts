@@ -4,7 +4,8 @@
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { connect } from "node:net";
 import { requestBody } from "./json-rpc.ts";
-import { disposeAll, NodeProcess, nodeTest } from "./node-process.ts";
+import { disposeAll, NodeProcess } from "./node-process.ts";
+import { nodeTest } from "./node-test.ts";
 
 let node: NodeProcess;
 

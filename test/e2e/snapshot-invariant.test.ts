@@ -6,10 +6,11 @@ import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { decodeFunctionResult, encodeFunctionData, type Hex } from "viem";
 import { SeededRandom } from "#base/random.ts";
 import { contracts } from "./contracts.ts";
-import { disposeAll, NodeProcess, nodeTest, waitUntil } from "./node-process.ts";
+import { disposeAll, NodeProcess, waitUntil } from "./node-process.ts";
+import { nodeTest } from "./node-test.ts";
 import { developmentWallets, type Wallet } from "./wallet.ts";
 
-const CALL_COUNT = Number(process.env.MEGAETH_INVARIANT_CALLS ?? 20_000);
+const CALL_COUNT = Number(process.env.MEGAETH_INVARIANT_CALLS ?? 100_000);
 const TIMEOUT_MS = 60_000 + CALL_COUNT * 4;
 const BATCH = 250;
 const SLOT_COUNT = 50;

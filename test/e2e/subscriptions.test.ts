@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect } from "bun:test";
 import { encodeEventTopics, type Hex, hexToNumber, numberToHex } from "viem";
 import { contracts } from "./contracts.ts";
 import type { Subscription } from "./json-rpc.ts";
-import { disposeAll, NodeProcess, nodeTest, waitUntil } from "./node-process.ts";
+import { disposeAll, NodeProcess, waitUntil } from "./node-process.ts";
+import { nodeTest } from "./node-test.ts";
 import { developmentWallets, type ReceiptJson, type Wallet } from "./wallet.ts";
 
 type MiniBlockJson = Readonly<Record<string, Hex>> & {

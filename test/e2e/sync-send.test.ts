@@ -4,7 +4,8 @@
 import { afterAll, beforeAll, describe, expect } from "bun:test";
 import type { Hex } from "viem";
 import { contracts } from "./contracts.ts";
-import { disposeAll, NodeProcess, nodeTest, waitUntil } from "./node-process.ts";
+import { disposeAll, NodeProcess, waitUntil } from "./node-process.ts";
+import { nodeTest } from "./node-test.ts";
 import { developmentWallets, type ReceiptJson, type Wallet } from "./wallet.ts";
 
 const PLACEHOLDER: Hex = `0x${"f".repeat(64)}`;

@@ -18,7 +18,8 @@ import {
 } from "viem";
 import { mnemonicToAccount } from "viem/accounts";
 import { contracts } from "./contracts.ts";
-import { disposeAll, NodeProcess, nodeTest } from "./node-process.ts";
+import { disposeAll, NodeProcess } from "./node-process.ts";
+import { nodeTest } from "./node-test.ts";
 
 const MNEMONIC = "test test test test test test test test test test test junk";
 const alice = mnemonicToAccount(MNEMONIC, { addressIndex: 0 });
