@@ -27,6 +27,8 @@ export type FeedClientHandler = {
   onChunk(index: number, chunk: Uint8Array): Promise<string | null>;
   /** Encoded records in order, not verified. @returns null, or why this parent cannot be followed */
   onRecords(firstSequence: number, records: readonly Uint8Array[]): Promise<string | null>;
+  /** Bytes came from the parent, as sent. */
+  onReceived?(sizeBytes: number): void;
   /** The connection ended; `refusal` when the parent said why. */
   onDisconnect(reason: string, refusal: FeedErrorCode | null): void;
 };
@@ -77,10 +79,14 @@ export class FeedClient {
     this.#socket = null;
   }
 
-  /** Drops the connection and makes it anew with the handler's present position. */
-  reconnect(reason: string): void {
+  /**
+   * Drops the connection and makes it anew with the handler's present position.
+   * @param pauseMsMin for a parent that has sent what cannot be used: do not come back before
+   */
+  reconnect(reason: string, pauseMsMin = 0): void {
     const socket = this.#socket;
     if (socket === null) return;
+    this.#retryMs = Math.max(this.#retryMs, pauseMsMin);
     this.#disconnected(socket, reason);
     socket.close();
   }
@@ -103,6 +109,7 @@ export class FeedClient {
     socket.onmessage = (event) => {
       this.#heard(socket);
       if (socket !== this.#socket || !(event.data instanceof ArrayBuffer)) return;
+      this.#handler.onReceived?.(event.data.byteLength);
       this.#queue.push(new Uint8Array(event.data));
       void this.#work(socket);
     };
@@ -164,6 +171,7 @@ export class FeedClient {
   }
 
   #heard(socket: WebSocket): void {
+    if (socket !== this.#socket) return;
     if (this.#silenceTimer !== null) clearTimeout(this.#silenceTimer);
     this.#silenceTimer = setTimeout(() => {
       if (socket !== this.#socket) return;

@@ -33,23 +33,32 @@ export type FeedSource = {
   head(): { readonly sequence: number; readonly term: number } | null;
   /** Sequence of the oldest record that can still be read. */
   oldestSequence(): number;
-  /** Encoded records from `sequence` on, consecutive, at most about `sizeBytesMax` in all but at least one; empty at the end. */
-  read(sequence: number, sizeBytesMax: number): readonly Uint8Array[];
+  /**
+   * Encoded records from `sequence` on, consecutive, at most about `sizeBytesMax` in all but at least one; empty at the end;
+   * null when they cannot be read (any more).
+   */
+  read(sequence: number, sizeBytesMax: number): readonly Uint8Array[] | null;
   /** Hash of a record of the log, or null when it is not there. */
   hashOf(sequence: number): Hash32 | null;
-  /** Sequence of the first `term` record whose term is above `term`, or null. */
+  /**
+   * Sequence of the first `term` record whose term is above `term`, or null. When that record is older than the log, any
+   * sequence before the oldest.
+   */
   firstTermAfter(term: number): number | null;
   /** The newest snapshot that signed records bind, or null. */
   snapshot(): FeedSnapshot | null;
 };
 
-/** A snapshot ready to be sent. */
+/** A snapshot ready to be sent; what it is read from stays as it is until it is closed. */
 export type FeedSnapshot = {
   readonly sealRecord: Uint8Array;
   readonly sealSequence: number;
   readonly checkpointRecord: Uint8Array;
   readonly chunkCount: number;
-  chunk(index: number): Uint8Array;
+  /** null when it cannot be read. */
+  chunk(index: number): Uint8Array | null;
+  /** Called once, when the child has all or is gone. */
+  close(): void;
 };
 
 /** One connected child's socket, as the server needs it. */
@@ -73,6 +82,8 @@ export type FeedServerOptions = {
 /** What the server counts. */
 export type FeedServerMetrics = {
   children(count: number): void;
+  /** A snapshot begins to be sent. */
+  snapshot?(): void;
   slowClosed(): void;
   sent(bytes: number): void;
 };
@@ -130,7 +141,7 @@ export class FeedServer {
 
   /** The socket is gone. */
   onClose(socket: FeedSocket): void {
-    this.#children.delete(socket);
+    this.#forget(socket);
     this.#metrics.children(this.#children.size);
   }
 
@@ -172,8 +183,10 @@ export class FeedServer {
 
   /** Closes every child, as the node shuts down. */
   closeAll(): void {
-    for (const child of this.#children.values()) child.socket.close(1001, "shutting down");
-    this.#children.clear();
+    for (const { socket } of [...this.#children.values()]) {
+      this.#forget(socket);
+      socket.close(1001, "shutting down");
+    }
   }
 
   #greet(child: Child, hello: HelloMessage): void {
@@ -193,7 +206,10 @@ export class FeedServer {
     child.nextChunk = 0;
     child.nextSequence = start.nextSequence;
     this.#send(child, encodeFeedMessage(this.#welcome(child)));
-    if (child.snapshot !== null) this.#sendSnapshotHead(child, child.snapshot);
+    if (child.snapshot !== null) {
+      this.#metrics.snapshot?.();
+      this.#sendSnapshotHead(child, child.snapshot);
+    }
     this.#pump(child);
   }
 
@@ -232,6 +248,7 @@ export class FeedServer {
     if (snapshot !== null && snapshot.sealSequence >= nextSequence) {
       return { kind: "snapshot", snapshot, nextSequence: snapshot.sealSequence + 1 };
     }
+    snapshot?.close();
     if (nextSequence >= oldest) return { kind: "records", nextSequence };
     return {
       kind: "refused",
@@ -273,13 +290,16 @@ export class FeedServer {
   }
 
   #pump(child: Child): void {
-    if (!child.greeted) return;
-    while (this.#hasRoom(child)) {
+    while (this.#children.get(child.socket) === child && this.#hasRoom(child)) {
       if (child.snapshot !== null) {
         this.#sendChunk(child, child.snapshot);
         continue;
       }
       const records = this.#source.read(child.nextSequence, BATCH_SIZE_BYTES);
+      if (records === null) {
+        this.#refuse(child, "too old", `record ${child.nextSequence} cannot be read here`);
+        return;
+      }
       if (records.length === 0) return;
       this.#send(child, encodeRecordsMessage(child.nextSequence, records, child.codec));
       child.nextSequence += records.length;
@@ -287,8 +307,13 @@ export class FeedServer {
   }
 
   #sendChunk(child: Child, snapshot: FeedSnapshot): void {
-    this.#send(child, encodeChunkMessage(child.nextChunk, snapshot.chunk(child.nextChunk), child.codec));
-    if (++child.nextChunk === snapshot.chunkCount) child.snapshot = null;
+    const chunk = snapshot.chunk(child.nextChunk);
+    if (chunk === null) {
+      this.#refuse(child, "not ready", "the snapshot cannot be read; try again");
+      return;
+    }
+    this.#send(child, encodeChunkMessage(child.nextChunk, chunk, child.codec));
+    if (++child.nextChunk === snapshot.chunkCount) child.endSnapshot();
   }
 
   #hasRoom(child: Child): boolean {
@@ -304,8 +329,13 @@ export class FeedServer {
     }
   }
 
+  #forget(socket: FeedSocket): void {
+    this.#children.get(socket)?.endSnapshot();
+    this.#children.delete(socket);
+  }
+
   #refuse(child: Child, code: FeedErrorCode, message: string): void {
-    this.#children.delete(child.socket);
+    this.#forget(child.socket);
     this.#metrics.children(this.#children.size);
     refuse(child.socket, code, message);
   }
@@ -324,6 +354,11 @@ class Child {
 
   constructor(socket: FeedSocket) {
     this.socket = socket;
+  }
+
+  endSnapshot(): void {
+    this.snapshot?.close();
+    this.snapshot = null;
   }
 }
 

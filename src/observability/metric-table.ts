@@ -118,7 +118,7 @@ export const METRIC_TABLE = {
   replica_lag_mini_blocks: gauge("max", "Mini-blocks that upstream has announced and this replica has not applied."),
   replica_last_message_age_seconds: gauge("max", "Time since upstream was last heard."),
   frames_refused_total: counter("Frames from upstream that were not applied, by reason.", {
-    reason: ["signature", "hash", "parent", "number", "term", "index", "malformed", "decompression", "root", "other"],
+    reason: ["malformed", "signature", "order", "content", "equivocation", "transport", "other"],
   }),
 
   log_bytes_total: counter("Bytes appended to the durable log."),

@@ -41,6 +41,11 @@ export type FollowedTable = {
 export type FollowerSink = {
   /** Blocks while the log is behind: that is the replica's back-pressure. */
   append(record: ChainRecord): void;
+  /**
+   * Returns when everything appended is written and published, so that nobody else moves the published version while the table
+   * goes back: a version that was taken back must never be published after that.
+   */
+  settle(): void;
   /** Removes everything after `lastKeptSequence` from log, readers and children. */
   rollback(lastKeptSequence: number, lastKeptVersion: number): void;
 };
@@ -53,13 +58,26 @@ export class Follower {
   readonly #sequencer: Address;
   readonly #table: FollowedTable;
   readonly #sink: FollowerSink;
+  readonly #headBefore: (sequence: number) => ChainHead | null;
   /** Heads after the last records, oldest first; the last one is the present head. */
   readonly #heads: ChainHead[];
 
-  constructor(parts: { sequencer: Address; table: FollowedTable; head: ChainHead; sink: FollowerSink }) {
+  /**
+   * @param parts.head where the log stands
+   * @param parts.headBefore finds the head before a record older than those that this follower has seen, from the log; null when
+   *   it is too old for that, or always
+   */
+  constructor(parts: {
+    sequencer: Address;
+    table: FollowedTable;
+    head: ChainHead;
+    sink: FollowerSink;
+    headBefore?: (sequence: number) => ChainHead | null;
+  }) {
     this.#sequencer = parts.sequencer;
     this.#table = parts.table;
     this.#sink = parts.sink;
+    this.#headBefore = parts.headBefore ?? (() => null);
     this.#heads = [parts.head.copy()];
   }
 
@@ -117,6 +135,8 @@ export class Follower {
     const after = this.#heads.find((head) => head.nextSequence === sequence + 1);
     if (after === undefined) return { kind: "duplicate" };
     if (bytesEqual(after.parentHash, record.hash)) return { kind: "duplicate" };
+    if (after.term !== term)
+      return refused("order", `record ${sequence} is of term ${term}, the one held of ${after.term}`);
     return refused("equivocation", `record ${sequence} of term ${term} differs from the one held`);
   }
 
@@ -125,23 +145,23 @@ export class Follower {
     const head = this.head;
     if (record.header.term <= head.term) return this.#acceptKnown(record);
     if (record.header.sequence >= head.nextSequence) return this.#acceptNext(record, undefined);
-    const at = this.#heads.findIndex((kept) => kept.nextSequence === record.header.sequence);
-    if (at < 0) {
-      return {
-        kind: "halted",
-        detail: `term ${record.header.term} goes back before the oldest state this replica can restore`,
-      };
+    const at = this.#heads.findIndex((head) => head.nextSequence === record.header.sequence);
+    const kept = at < 0 ? this.#headBefore(record.header.sequence) : this.#heads[at]!;
+    if (kept === null) {
+      const detail = `term ${record.header.term} goes back before the oldest state that this replica can restore`;
+      return { kind: "halted", detail };
     }
-    const kept = this.#heads[at]!;
     const problem = kept.check(record);
     if (problem !== null) return refused("content", problem);
+    this.#sink.settle();
     if (!this.#table.rollbackTo(term.lastKeptVersion)) {
       return {
         kind: "halted",
         detail: `state version ${term.lastKeptVersion} is no longer kept; start again from a snapshot`,
       };
     }
-    this.#heads.length = at + 1;
+    if (at < 0) this.#heads.splice(0, this.#heads.length, kept.copy());
+    else this.#heads.length = at + 1;
     this.#sink.rollback(record.header.sequence - 1, term.lastKeptVersion);
     this.#advance(record, undefined);
     const { lastKeptVersion } = term;

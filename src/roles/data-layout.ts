@@ -12,3 +12,11 @@ export const SEQUENCER_KEY_FILE = "sequencer.key";
 export const TRUSTED_SEQUENCER_FILE = "trusted-sequencer";
 /** The port that the node listens on while it runs. */
 export const PORT_FILE = "port";
+/** A snapshot that is being received, and one that is ready to replace log and checkpoints. */
+export const BOOTSTRAP_DIRECTORY = "bootstrap";
+/** The folders of a data directory that a bootstrap touches. */
+export const BOOTSTRAP_FOLDERS = {
+  bootstrap: BOOTSTRAP_DIRECTORY,
+  log: LOG_DIRECTORY,
+  checkpoints: CHECKPOINT_DIRECTORY,
+} as const;

@@ -121,6 +121,31 @@ export class ChainHead {
   }
 
   /**
+   * The head right after a `seal` record, for a node that has nothing before it. What only the records before it say (time of
+   * the last mini-block, durable mark, checkpoint) is unknown and taken as none.
+   * @param record checked by the caller: signature and everything that {@link check} would compare with earlier records
+   * @throws {FormatError} when it is no canonical `seal`
+   */
+  static fromSeal(record: ChainRecord, context: ChainHeadContext): ChainHead {
+    const seal = decodeSeal(record);
+    const headerRlp = seal.headerRlp.slice();
+    const header = decodeHeader(headerRlp);
+    const position: Position = {
+      term: record.header.term,
+      nextSequence: record.header.sequence + 1,
+      parentHash: record.hash.slice(),
+      nextMiniBlockNumber: record.header.number,
+      transactionTotal: seal.transactionOffset + seal.transactionCount,
+      timestampUs: 0,
+      durable: { sequence: 0, version: 0 },
+      checkpointVersion: 0,
+    };
+    const { miniBlockOffset, miniBlockCount } = seal;
+    const sealed = { header, hash: keccak256(headerRlp), number: header.number, miniBlockOffset, miniBlockCount };
+    return new ChainHead(context, position, sealed, null);
+  }
+
+  /**
    * Reads what {@link toBytes} wrote.
    * @throws {FormatError} when the bytes are not a serialized head
    */

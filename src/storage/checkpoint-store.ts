@@ -65,11 +65,15 @@ export class CheckpointStore {
   readonly #directory: string;
   readonly #identity: ChainIdentity;
 
-  /** Makes the folder when it is missing and removes files that were never finished. */
-  constructor(disk: Disk, directory: string, identity: ChainIdentity) {
+  /**
+   * The owner makes the folder when it is missing and removes files that were never finished; an observer on another thread
+   * only reads.
+   */
+  constructor(disk: Disk, directory: string, identity: ChainIdentity, access: "own" | "observe" = "own") {
     this.#disk = disk;
     this.#directory = directory;
     this.#identity = identity;
+    if (access === "observe") return;
     disk.makeDirectory(directory);
     for (const name of disk.list(directory)) {
       if (name.endsWith(TEMPORARY_SUFFIX)) disk.remove(`${directory}/${name}`);
@@ -263,6 +267,8 @@ export class CheckpointReader {
   readonly path: string;
   readonly #file: DiskFile;
   readonly #footer: CheckpointFooter;
+  /** Where the chunks begin, as far as they are known. */
+  readonly #chunkOffsets: number[] = [CHECKPOINT_HEAD_SIZE_BYTES];
 
   /** For {@link CheckpointStore}. @throws {CheckpointDamageError} */
   constructor(path: string, file: DiskFile) {
@@ -286,6 +292,22 @@ export class CheckpointReader {
     const meta = this.#chunkAt(metaOffset, 0);
     if (meta.end !== footerOffset) throw new CheckpointDamageError(path, "its length is not what the footer says");
     this.meta = meta.bytes;
+  }
+
+  /** How many chunks there are. */
+  get chunkCount(): number {
+    return this.#footer.chunkCount;
+  }
+
+  /** One chunk, checked; reading them in order reads each byte once. @throws {CheckpointDamageError} */
+  chunk(index: number): Uint8Array {
+    assert(index >= 0 && index < this.chunkCount, () => `chunk ${index} of ${this.chunkCount}`);
+    const offsets = this.#chunkOffsets;
+    for (let known = offsets.length - 1; known < index; known++)
+      offsets.push(this.#chunkAt(offsets[known]!, known).end);
+    const { bytes, end } = this.#chunkAt(offsets[index]!, index);
+    if (offsets.length === index + 1) offsets.push(end);
+    return bytes;
   }
 
   /** The chunks in order, each checked. @throws {CheckpointDamageError} at the first that is not what was written */

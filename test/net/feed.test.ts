@@ -238,12 +238,14 @@ describe("following", () => {
     for (let i = 0; i < 100; i++) log.add(Uint8Array.of(i));
     const pieces = [new Uint8Array(100_000).fill(1), new Uint8Array(100_000).fill(2), new Uint8Array(7).fill(3)];
     const one = Uint8Array.of(1);
+    const closed: string[] = [];
     log.ready = {
       sealRecord: one,
       sealSequence: 79,
       checkpointRecord: one,
       chunkCount: 3,
       chunk: (index) => pieces[index]!,
+      close: () => closed.push("closed"),
     };
     const { url } = serve(log, { bootstrapDistance: 50 });
     const child = new Recorder();
