@@ -14,6 +14,7 @@ import type { Reject } from "#chain/reject.ts";
 import { keccak256 } from "#crypto/keccak256.ts";
 import { encodeSignature, sign } from "#crypto/secp256k1.ts";
 import type { BlockEnvironment } from "#evm/engine.ts";
+import { OverlayHost } from "#evm/overlay-host.ts";
 import { encodeMiniBlockSections, type MiniBlock } from "#formats/wire/mini-block.ts";
 import {
   type CheckpointPayload,
@@ -31,7 +32,6 @@ import type { StateSource } from "#state/source.ts";
 import { type ChainHead, composeHeader, type OpenBlock } from "#storage/chain-head.ts";
 import { BlockContents } from "./block-contents.ts";
 import { blockEnvironment } from "./environment.ts";
-import { ExecutionHost } from "./execution-host.ts";
 import { addFootprints, type Footprint, fitsIn, footprintOfGas } from "./footprint.ts";
 import type { PoolEntry } from "./pool.ts";
 import type { ProducerDependencies, StepResult } from "./producer-ports.ts";
@@ -50,7 +50,7 @@ const RESERVE_COUNT_PER_STEP = 12;
 export class BlockProducer {
   readonly #deps: ProducerDependencies;
   readonly #head: ChainHead;
-  readonly #host: ExecutionHost;
+  readonly #host: OverlayHost;
   readonly #unsent: ChainRecord[] = [];
   readonly #checkpoints: CheckpointPayload[] = [];
   readonly #blockHashes = new Map<number, Hash32>();
@@ -75,7 +75,7 @@ export class BlockProducer {
     assert(deps.table.newest === head.nextMiniBlockNumber, "the table is not at the head of the log");
     this.#deps = deps;
     this.#head = head;
-    this.#host = new ExecutionHost(deps.table, (number) => this.#blockHash(number));
+    this.#host = new OverlayHost(deps.table, (number) => this.#blockHash(number));
     this.#rememberHash();
     for (const miniBlock of openMiniBlocks) this.#contents.addMiniBlock(miniBlock);
     const expected = head.open?.transactionCount ?? 0;

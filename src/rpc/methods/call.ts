@@ -1,13 +1,11 @@
 // eth_call and eth_estimateGas: a message run by the engine against one version of the state, bounded in gas and time.
 
 import { type Hex, toHex, toQuantity } from "#base/hex.ts";
-import type { Hash32 } from "#chain/primitives.ts";
 import type { CallOutcome } from "#evm/engine.ts";
 import { estimateGas as searchGas } from "#evm/gas-estimation.ts";
 import { HALT_ABORTED, HALT_REVERTED } from "#evm/halt.ts";
 import type { Host } from "#evm/host.ts";
-import { Overlay } from "#state/overlay.ts";
-import type { StateSource } from "#state/source.ts";
+import { OverlayHost } from "#evm/overlay-host.ts";
 import { type BlockReference, LATEST } from "../block-reference.ts";
 import type { ReadContext } from "../context.ts";
 import { executionReverted, invalidParameters, type RpcError, requestTimedOut, serverError } from "../errors.ts";
@@ -30,7 +28,7 @@ export function call(
     const { callGasLimit } = context.options;
     const env = state.environment();
     const message = toCallMessage(request, { gasLimit: callGasLimit, baseFee: env.baseFee, gasCap: callGasLimit });
-    const host = new CallHost(state.source, (number) => blockHashAt(context, number));
+    const host = new OverlayHost(state.source, (number) => blockHashAt(context, number));
     const outcome = await context.engine.call({ ...message, deadline: deadlineOf(context) }, env, host);
     return toHex(outputOf(outcome, context));
   });
@@ -51,7 +49,7 @@ export function estimateGas(
     // Gas 0 stands for no limit of the message's own.
     const terms = { gasLimit: 0n, baseFee: env.baseFee, gasCap: callGasLimit };
     const message = { ...toCallMessage(request, terms), gasPrice: feeCapOf(request), deadline: deadlineOf(context) };
-    const host = new CallHost(state.source, (number) => blockHashAt(context, number));
+    const host = new OverlayHost(state.source, (number) => blockHashAt(context, number));
     const openHost = (): Host => host;
     const estimate = await searchGas(message, { engine: context.engine, env, openHost, gasCap: callGasLimit });
     if (estimate.kind === "estimated") return toQuantity(estimate.gas);
@@ -69,20 +67,6 @@ function refuseOverrides(stateOverrides: unknown, blockOverrides: unknown): void
 function isNonEmpty(value: unknown): boolean {
   if (value === undefined || value === null) return false;
   return typeof value !== "object" || Object.keys(value).length > 0;
-}
-
-/** An overlay over the pinned state, with the block hashes that code may ask for. */
-class CallHost extends Overlay implements Host {
-  readonly #blockHash: (number: bigint) => Hash32;
-
-  constructor(source: StateSource, blockHash: (number: bigint) => Hash32) {
-    super(source);
-    this.#blockHash = blockHash;
-  }
-
-  blockHash(number: bigint): Hash32 {
-    return this.#blockHash(number);
-  }
 }
 
 function outputOf(outcome: CallOutcome, context: ReadContext): Uint8Array {
