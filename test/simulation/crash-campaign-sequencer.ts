@@ -130,8 +130,9 @@ export class SequencerLife {
     this.#durableSequence = position.sequence;
     this.#checkpoints = new CheckpointStore(disk, CHECKPOINT_DIRECTORY, IDENTITY);
     this.#followedHead = ChainHead.restore(restored.sealedHead.toBytes(), { identity: IDENTITY, spec: GENESIS.spec });
-    for (let at = this.#followedHead.nextSequence; at < this.#history.length; at++) this.#follow(this.#history[at]);
     this.#checkpointedVersion = restored.checkpointVersion;
+    this.#beginCheckpointIfDue();
+    for (let at = this.#followedHead.nextSequence; at < this.#history.length; at++) this.#follow(this.#history[at]);
   }
 
   /** State version of everything produced. */
@@ -314,16 +315,25 @@ export class SequencerLife {
     const record = decodeRecord(must(bytes, "a record"), IDENTITY);
     if (record.header.sequence < this.#followedHead.nextSequence) return;
     this.#followedHead.advance(record);
-    if (record.header.type !== "seal" || this.#job !== null) return;
+    if (record.header.type === "seal") this.#beginCheckpointIfDue();
+  }
+
+  #beginCheckpointIfDue(): void {
+    if (this.#job !== null) return;
     const version = this.#followedHead.nextMiniBlockNumber;
     if (version - this.#checkpointedVersion < CHECKPOINT_INTERVAL / 2) return;
-    this.#job = new CheckpointJob(this.#checkpoints, new StateView(REGIONS), this.#followedHead);
+    this.#job = new CheckpointJob({
+      store: this.#checkpoints,
+      view: new StateView(REGIONS),
+      head: this.#followedHead,
+      durableSequence: () => this.#durableSequence,
+    });
   }
 
   #commit(): void {
     for (let i = 0; i < 3 && this.#job !== null; i++) {
       const outcome = this.#job.step();
-      if (outcome.kind === "working") continue;
+      if (outcome.kind === "working" || outcome.kind === "waiting") continue;
       assert(outcome.kind === "done", "the checkpoint is written");
       this.#job = null;
       this.#checkpointedVersion = outcome.checkpoint.version;

@@ -36,7 +36,7 @@ const RECORDS_PER_TURN = 64;
 /** Sealed heads kept, so that a roll-back finds the block boundary before it. */
 const SEALED_HEAD_COUNT_MAX = 256;
 const INDEX_INTERVAL_MS = 5_000;
-/** Pause before asking again whether the log is durable up to a checkpoint. */
+/** Time between two looks at the durable mark by a checkpoint that waits for it. */
 const DURABLE_POLL_MS = 5;
 
 /** Runs the commit thread until the stop message has come through the log. */
@@ -99,9 +99,11 @@ class Committer {
   /** Builds the commitment at the last sealed block and takes up what the log holds after it. */
   async begin(): Promise<void> {
     await this.#beginAt(this.#head, this.#status.get("publishedSequence"));
+    // A node that keeps ending before its first seal must not replay more at each start.
+    this.#beginCheckpointIfDue(must(this.#sealedHeads.at(-1), "the last sealed block"));
   }
 
-  /** One turn: some records, else a slice of a checkpoint or of an index. */
+  /** One turn: some records, or a slice of a checkpoint or of an index. */
   async turn(): Promise<Turn> {
     for (let i = 0; i < RECORDS_PER_TURN; i++) {
       const message = this.#reader.tryRead();
@@ -110,6 +112,7 @@ class Committer {
       if (message.kind === LogMessage.rollback) await this.#rollBack(decodeLogPosition(message.payload).sequence);
       else await this.#follow(decodeRecord(message.payload, this.#start.setup.identity));
     }
+    if (this.#job !== null) this.#advanceCheckpoint(this.#job); // also when records never run out
     return 0;
   }
 
@@ -158,7 +161,7 @@ class Committer {
     if (this.#isReplica) this.#halt(this.#rootDifference());
     this.#sealedHeads.push(this.#head.copy());
     if (this.#sealedHeads.length > SEALED_HEAD_COUNT_MAX) this.#sealedHeads.shift();
-    this.#beginCheckpointIfDue();
+    this.#beginCheckpointIfDue(this.#head);
   }
 
   async #commitSteps(): Promise<void> {
@@ -204,12 +207,18 @@ class Committer {
 
   // Checkpoints
 
-  #beginCheckpointIfDue(): void {
-    const { nextMiniBlockNumber: version } = this.#head;
+  /** @param head after a seal: checkpoints lie between EVM blocks */
+  #beginCheckpointIfDue(head: ChainHead): void {
+    const { nextMiniBlockNumber: version } = head;
     const { checkpointIntervalMiniBlocks } = this.#start.setup.options;
     // Half of the interval: the other half passes while the checkpoint is written and until a block boundary comes.
     if (this.#job !== null || version - this.#checkpointedVersion < checkpointIntervalMiniBlocks / 2) return;
-    this.#job = new CheckpointJob(this.#checkpoints, new StateView(this.#start.setup.regions.state), this.#head);
+    this.#job = new CheckpointJob({
+      store: this.#checkpoints,
+      view: new StateView(this.#start.setup.regions.state),
+      head,
+      durableSequence: () => this.#status.get("durableSequence"),
+    });
   }
 
   async #background(): Promise<Turn> {
@@ -217,14 +226,14 @@ class Committer {
       await this.#commitSteps();
       await this.#announceRoot(this.#head.open.payload.blockNumber, this.#head.nextMiniBlockNumber);
     }
-    const isLogDurable = this.#job !== null && this.#status.get("durableSequence") >= this.#job.sequence;
-    if (this.#job !== null) return isLogDurable ? this.#advanceCheckpoint(this.#job) : DURABLE_POLL_MS;
+    if (this.#job !== null) return this.#advanceCheckpoint(this.#job);
     return this.#advanceIndex();
   }
 
   #advanceCheckpoint(job: CheckpointJob): Turn {
     const outcome = job.step();
     if (outcome.kind === "working") return 0;
+    if (outcome.kind === "waiting") return DURABLE_POLL_MS;
     this.#job = null;
     if (outcome.kind === "failed") {
       logThrough(this.#port)("checkpoint_refused", { reason: outcome.reason });

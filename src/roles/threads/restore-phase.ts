@@ -43,6 +43,7 @@ export function restoreNode(
   const checkpoints = new CheckpointStore(disk, CHECKPOINT_DIRECTORY, identity);
   const plan = planRecovery(log, checkpoints, signingLimit, identity);
   report(port, log, checkpoints);
+  removeUseless(checkpoints, plan);
   const table = new StateTable(setup.regions.state);
   const restored = restoreState(table, log, plan, { identity, genesis, genesisHeader: header });
   plan.checkpoint?.close();
@@ -64,6 +65,12 @@ export function restoreNode(
     },
   });
   return { genesis, genesisHeader: header, table, restored, plan };
+}
+
+/** A newer checkpoint than the one that was chosen is damaged or off the log: kept, it would push good ones out later. */
+function removeUseless(checkpoints: CheckpointStore, plan: RecoveryPlan): void {
+  const chosenVersion = plan.checkpoint?.mark.version ?? -1;
+  if (checkpoints.versions().some((version) => version > chosenVersion)) checkpoints.removeAbove(chosenVersion);
 }
 
 function report(port: ThreadPort, log: SegmentLog, checkpoints: CheckpointStore): void {
