@@ -24,9 +24,13 @@ const FATES: readonly Fate[] = ["random", "none", "prefix", "random", "process d
 type Crash = { readonly seed: number; readonly crashAt: number; readonly fate: Fate; readonly draw: number };
 
 /** The disk as the next start finds it. */
-function afterCrash(disk: SimulatedDisk, fate: Fate, seed: number): { disk: SimulatedDisk; ending: Ending } {
-  if (fate === "process dies") return { disk: disk.kill(), ending: "process died" };
-  return { disk: disk.crash(fate, seed), ending: "power failure" };
+type Aftermath = { readonly disk: SimulatedDisk; readonly ending: Ending };
+
+/** Ends everything that runs on a disk. */
+function afterCrash(world: World, crashed: SimulatedDisk, fate: Fate, seed: number): Aftermath {
+  if (fate === "process dies") return { disk: crashed.kill(), ending: "process died" };
+  world.notePowerFailure();
+  return { disk: crashed.crash(fate, seed), ending: "power failure" };
 }
 
 type Outcome = { readonly hasCrashed: boolean; readonly world: World };
@@ -57,8 +61,8 @@ async function strike(mode: "always" | "interval", { seed, crashAt, fate, draw }
     const first = new SimulatedDisk(seed);
     const start = { ending: "orderly stop", seed, roundCount: LIFE_ROUND_COUNT } as const;
     const hasCrashed = await runLife(world, first, { ...start, crashAt });
-    let { disk, ending }: { disk: SimulatedDisk; ending: Ending } = hasCrashed
-      ? afterCrash(first, fate, random.u32())
+    let { disk, ending }: Aftermath = hasCrashed
+      ? afterCrash(world, first, fate, random.u32())
       : { disk: first, ending: "orderly stop" };
     for (const replica of world.replicas) replica.receive(random.below(20)); // the rest never arrives
     for (let again = 0; random.chance(0.5) && again < 3; again++) {
@@ -67,7 +71,7 @@ async function strike(mode: "always" | "interval", { seed, crashAt, fate, draw }
         ending = "orderly stop";
         break;
       }
-      ({ disk, ending } = afterCrash(disk, random.pick(FATES), random.u32()));
+      ({ disk, ending } = afterCrash(world, disk, random.pick(FATES), random.u32()));
     }
     disk.setFaults({});
     await finish(world, disk, seed, ending);
