@@ -27,7 +27,8 @@ export type DiffBase = {
 /** The first problem of the diff, in words; null when it fits. */
 export function checkDiff(diff: StateDiff, base: DiffBase): string | null {
   if (diff.firstNewIndex !== base.keyCount) return `first new index ${diff.firstNewIndex}, but ${base.keyCount} keys`;
-  if (diff.newKeys.length > base.freeRecordCount) return `${diff.newKeys.length} new keys, ${base.freeRecordCount} fit`;
+  if (diff.newKeys.length > base.freeRecordCount)
+    return `${diff.newKeys.length} new keys, ${base.freeRecordCount} fit (--state-memory)`;
   return checkNewKeys(diff, base) ?? checkUpdates(diff, base) ?? checkCodes(diff, base);
 }
 
@@ -93,8 +94,9 @@ function checkCodes(diff: StateDiff, base: DiffBase): string | null {
     added.add(name);
     sizeBytes += CodeStore.storedSizeBytes(code.length);
   }
-  if (diff.codes.length > base.freeCodeCount) return `${diff.codes.length} codes, ${base.freeCodeCount} fit`;
-  if (sizeBytes > base.freeCodeBytes) return `${sizeBytes} bytes of code, ${base.freeCodeBytes} fit`;
+  if (diff.codes.length > base.freeCodeCount)
+    return `${diff.codes.length} codes, ${base.freeCodeCount} fit (--state-memory)`;
+  if (sizeBytes > base.freeCodeBytes) return `${sizeBytes} bytes of code, ${base.freeCodeBytes} fit (--state-memory)`;
   for (const { index, account } of diff.accounts) {
     if (account === null || base.hasCode(account.codeHash)) continue;
     if (!added.has(toBareHex(account.codeHash))) return `account ${index} has unknown code`;
