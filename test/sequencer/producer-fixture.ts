@@ -13,6 +13,7 @@ import {
   encodeTransaction,
   recoverSender,
   signTransaction,
+  type Transaction,
   transactionHash,
   type UnsignedTransaction,
 } from "#chain/transaction.ts";
@@ -84,6 +85,30 @@ export function tableDigest(table: StateTable): string {
 /** The state root that the fixture's commit thread answers for a block. */
 export function fakeStateRoot(blockNumber: number): Hash32 {
   return keccak256(Uint8Array.of(1, blockNumber & 0xff, blockNumber >> 8));
+}
+
+/** A development account's transaction: 1 wei to the last account, unless told. */
+export function signedTransfer(account: number, parts: Partial<UnsignedTransaction>): Transaction {
+  return signTransaction(
+    {
+      type: 2,
+      chainId: 31337n,
+      nonce: 0n,
+      gasPrice: 2_000_000n,
+      maxFeePerGas: 2_000_000n,
+      maxPriorityFeePerGas: 1_000n,
+      gasLimit: 100_000n,
+      to: ACCOUNTS[3]!.address,
+      value: 1n,
+      data: new Uint8Array(0),
+      accessList: [],
+      authorizationList: [],
+      maxFeePerBlobGas: 0n,
+      blobVersionedHashes: [],
+      ...parts,
+    },
+    ACCOUNTS[account]!.privateKey,
+  );
 }
 
 /** A sequencer on one thread. */
@@ -189,28 +214,10 @@ export class ProducerFixture {
 
   /** Signs and submits a transaction of a development account; the nonce defaults to the account's next free one. */
   send(account: number, parts: Partial<UnsignedTransaction> = {}): Reject | null {
-    const { address, privateKey } = ACCOUNTS[account]!;
+    const { address } = ACCOUNTS[account]!;
     const inState = this.producer.state.account(address)?.nonce ?? 0n;
-    const transaction = signTransaction(
-      {
-        type: 2,
-        chainId: 31337n,
-        nonce: this.pool.pendingNonce(address) ?? inState,
-        gasPrice: 2_000_000n,
-        maxFeePerGas: 2_000_000n,
-        maxPriorityFeePerGas: 1_000n,
-        gasLimit: 100_000n,
-        to: ACCOUNTS[3]!.address,
-        value: 1n,
-        data: new Uint8Array(0),
-        accessList: [],
-        authorizationList: [],
-        maxFeePerBlobGas: 0n,
-        blobVersionedHashes: [],
-        ...parts,
-      },
-      privateKey,
-    );
+    const nonce = this.pool.pendingNonce(address) ?? inState;
+    const transaction = signedTransfer(account, { nonce, ...parts });
     const raw = encodeTransaction(transaction);
     const sender = recoverSender(transaction);
     assert(sender !== null, "a signed transaction has a sender");
