@@ -44,7 +44,8 @@ export type RoleParts = {
   readonly writer: Extract<ThreadKind, "execute" | "apply">;
   readonly chain: IdentifiedGenesis;
   readonly sequencer: Uint8Array;
-  readonly syncProgress: () => SyncProgress | null;
+  /** @param headBlock number of the newest sealed EVM block */
+  readonly syncProgress: (headBlock: number) => SyncProgress | null;
   /** Null when ready, else why not; the node adds its own reasons. */
   readonly unreadyReason: () => string | null;
   /** Messages that only this role understands. */
@@ -212,7 +213,7 @@ export class Node {
       main: {
         chainId: this.genesis.spec.chainId,
         options: rpcOptions,
-        syncProgress: role.syncProgress,
+        syncProgress: () => role.syncProgress(watch.sealedBlock),
       },
       read: this.#reads,
       limits: {

@@ -4,6 +4,7 @@
 
 import { assert, must } from "#base/assert.ts";
 import { utf8 } from "#base/bytes.ts";
+import { Doorbell } from "#base/doorbell.ts";
 import { type RingMessage, RingReader, RingWriter } from "#base/ring.ts";
 import type { Hash32 } from "#chain/primitives.ts";
 import { createReferenceEngine } from "#evm/reference/engine.ts";
@@ -153,7 +154,7 @@ class Executor {
     this.#meters.update();
     if (this.#isDraining) return (await this.#producer.drain()) ? "stop" : 1;
     const sleepMs = await this.#step();
-    return handled === REQUESTS_PER_TURN ? 0 : sleepMs;
+    return handled >= REQUESTS_PER_TURN ? 0 : sleepMs;
   }
 
   /** A root of the commit thread. */
@@ -170,6 +171,7 @@ class Executor {
   /** Takes nothing more; the loop ends when everything is handed over. */
   drain(): void {
     this.#isDraining = true;
+    new Doorbell(this.#setup.regions.doorbells.writer).ring();
   }
 
   /** Ends the log and marks the stop as orderly. */
@@ -205,9 +207,7 @@ class Executor {
   }
 
   #emit(bytes: Uint8Array): boolean {
-    if (bytes.length <= this.#records.payloadSizeBytesMax) return this.#records.tryWrite(LogMessage.record, bytes);
-    this.#records.write(LogMessage.record, bytes); // larger than the ring takes at once: in parts, blocking
-    return true;
+    return this.#records.tryWrite(LogMessage.record, bytes);
   }
 
   #rootOf(blockNumber: number, version: number | null): Hash32 | null {
@@ -254,12 +254,14 @@ class Executor {
     this.#pool.expire(nowMs);
   }
 
+  /** One request of each ring in turn, so that a full ring keeps nobody waiting. */
   #handleRequests(): number {
     let count = 0;
-    for (const reader of this.#readers) {
-      while (count < REQUESTS_PER_TURN) {
+    for (let before = -1; count < REQUESTS_PER_TURN && before !== count; ) {
+      before = count;
+      for (const reader of this.#readers) {
         const message = reader.tryRead();
-        if (message === null) break;
+        if (message === null) continue;
         this.#handle(message);
         count++;
       }
