@@ -64,7 +64,7 @@ export class RingWriter {
     this.#doorbells = handle.doorbells.map((doorbell) => new Doorbell(doorbell));
   }
 
-  /** Largest payload that {@link tryWrite} takes, in bytes. */
+  /** Largest payload that travels in one part, in bytes. */
   get payloadSizeBytesMax(): number {
     return this.#capacityBytes / 8 - MESSAGE_HEADER_SIZE_BYTES;
   }
@@ -80,10 +80,21 @@ export class RingWriter {
     return used;
   }
 
-  /** Writes one message of at most {@link payloadSizeBytesMax} bytes. @returns false when the ring is full: nothing was written */
+  /**
+   * Writes one message, in parts when it is large, all of them or none.
+   * @param payload small enough that the message fits into the empty ring
+   * @returns false when there is no room: nothing was written
+   */
   tryWrite(kind: number, payload: Uint8Array): boolean {
-    assert(payload.length <= this.payloadSizeBytesMax, "ring payload too large for tryWrite");
-    return this.#tryWritePart(kind, payload);
+    const partSizeBytes = this.payloadSizeBytesMax;
+    if (payload.length <= partSizeBytes) return this.#tryWritePart(kind, payload);
+    const wholePartCount = Math.ceil(payload.length / partSizeBytes) - 1;
+    const lastSizeBytes = payload.length - wholePartCount * partSizeBytes;
+    const size = wholePartCount * alignedSize(partSizeBytes) + alignedSize(lastSizeBytes);
+    assert(size <= this.#capacityBytes, "ring payload larger than the ring");
+    if (this.usedBytes + size > this.#capacityBytes) return false;
+    this.write(kind, payload); // there is room for all of it, and nobody else writes
+    return true;
   }
 
   /** Writes a message of any size and blocks the thread while the ring is full; not for the main thread. */

@@ -72,3 +72,19 @@ test("a message larger than the ring crosses threads in parts", async () => {
   }
   worker.terminate();
 });
+
+test("a message of many parts is tried as a whole: all of it or nothing", () => {
+  const handle = allocateRing({ capacityBytes: 4096, readers: [new Doorbell().handle] });
+  const writer = new RingWriter(handle);
+  const reader = new RingReader(handle, 0);
+  const large = new SeededRandom(3).bytes(2500);
+  expect(writer.tryWrite(1, large)).toBe(true);
+  const { usedBytes } = writer;
+  expect(writer.tryWrite(2, large)).toBe(false);
+  expect(writer.usedBytes).toBe(usedBytes);
+  expect(reader.tryRead()).toEqual({ kind: 1, payload: large });
+  expect(reader.tryRead()).toBeNull();
+  expect(writer.tryWrite(3, large)).toBe(true);
+  expect(reader.tryRead()).toEqual({ kind: 3, payload: large });
+  expect(() => writer.tryWrite(4, new Uint8Array(4096))).toThrow("larger than the ring");
+});
