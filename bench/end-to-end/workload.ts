@@ -54,6 +54,11 @@ export class Workload {
     }
   }
 
+  /** Transactions before the first round. */
+  get preparationCount(): number {
+    return this.#preparation.length;
+  }
+
   /** The transactions of round number `index`, signed when first asked for: rounds must be asked for in order. */
   round(index: number, kind: WorkloadKind, transactionCount: number): Lanes {
     const known = this.#rounds[index];
