@@ -312,6 +312,15 @@ export const OPTION_TABLE = {
     default: 64,
     help: "Replicas that may follow this process",
   },
+  bootstrapDistance: {
+    flag: "bootstrap-distance",
+    kind: "integer",
+    minimum: 1,
+    group: "Replica and feed",
+    placeholder: "RECORDS",
+    default: 200_000,
+    help: "A follower further behind than this gets a snapshot first, when there is one",
+  },
   stateMemoryBytes: {
     flag: "state-memory",
     kind: "size",

@@ -28,6 +28,7 @@ export type NodeOptions = {
   readonly sequencerAddress: Uint8Array | null;
   readonly staleAfterMs: number;
   readonly feedChildCount: number;
+  readonly bootstrapDistance: number;
   readonly stateMemoryBytes: number;
   readonly stateWindowBlocks: number;
   readonly fsyncMode: "always" | "interval";

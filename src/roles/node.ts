@@ -55,8 +55,6 @@ export type RoleParts = {
 /** How long a child may leave bytes unacknowledged, milliseconds. */
 const FEED_ACK_TIMEOUT_MS = 10_000;
 const FEED_WINDOW_SIZE_BYTES = 16 << 20;
-/** Records that a child may be behind before it is given a snapshot. */
-const FEED_BOOTSTRAP_DISTANCE = 200_000;
 const FEED_RECENT_SIZE_BYTES = 32 << 20;
 const FEED_TICK_MS = 1_000;
 const REPLAY_BACKLOG_BYTES = 1 << 20;
@@ -192,7 +190,7 @@ export class Node {
         childCountMax: options.feedChildCount,
         windowSizeBytes: FEED_WINDOW_SIZE_BYTES,
         ackTimeoutMs: FEED_ACK_TIMEOUT_MS,
-        bootstrapDistance: FEED_BOOTSTRAP_DISTANCE,
+        bootstrapDistance: options.bootstrapDistance,
       },
       {
         children: (count) => children.set(count),
