@@ -132,6 +132,7 @@ export class LogFeedSource implements FeedSource {
     if (this.#last !== null && sequence <= this.#last.sequence) return sequence;
     this.#last = { sequence, term };
     this.#log.advance(sequence);
+    if (this.#log.firstSequence === null) this.#log.refresh();
     this.#recent.add(sequence, bytes);
     this.#terms.onRecord(sequence, term);
     if (type === "checkpoint") this.#noteCheckpoint(bytes);
