@@ -68,6 +68,7 @@ const SAMPLES: Readonly<Partial<Record<OptionName, readonly [string, unknown]>>>
   sequencerAddress: [ADDRESS, new Uint8Array(20).fill(0xab)],
   staleAfterMs: ["1m", 60_000],
   feedChildCount: ["2", 2],
+  bootstrapDistance: ["500", 500],
   stateMemoryBytes: ["1GiB", 2 ** 30],
   stateWindowBlocks: ["9", 9],
   fsyncMode: ["interval", "interval"],

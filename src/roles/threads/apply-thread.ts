@@ -142,11 +142,12 @@ class Applier {
   }
 
   #accept(bytes: Uint8Array): void {
+    const before = this.#follower.head;
     const outcome = this.#follower.accept(bytes);
     switch (outcome.kind) {
       case "applied":
       case "rolled back":
-        this.#meters.applied(peekRecord(bytes).type);
+        this.#meters.applied(peekRecord(bytes).type, before, this.#follower.head);
         break;
       case "duplicate":
         return;
