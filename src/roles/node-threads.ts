@@ -74,6 +74,18 @@ function createArena(threadCount: number): WebAssembly.Memory {
   return createMemory({ initialPages: pages, maximumPages: pages, shared: true });
 }
 
+/** A thread has met what it cannot go on from; the message is the thread's own, with its stack when that was a bug. */
+export class ThreadFailedError extends Error {
+  override readonly name = "ThreadFailedError";
+  readonly code = "THREAD_FAILED";
+}
+
+/** Threads had to be ended by force: the stop counts as unclean, and the next start opens a new term. */
+export class ThreadsLateError extends Error {
+  override readonly name = "ThreadsLateError";
+  readonly code = "THREADS_LATE";
+}
+
 /** Hears what threads say, apart from start and end. */
 export type ThreadListener = (message: FromThread, thread: NodeThread) => void;
 
@@ -87,6 +99,7 @@ export class NodeThreads {
   readonly #listener: ThreadListener;
   readonly #threads: NodeThread[] = [];
   #reportFailure: (error: Error) => void = () => {};
+  #isFailed = false;
 
   constructor(parts: { spawn: SpawnWorker; setup: NodeSetup; logger: Logger; listener: ThreadListener }) {
     this.#spawn = parts.spawn;
@@ -96,6 +109,12 @@ export class NodeThreads {
     this.failed = new Promise((resolve) => {
       this.#reportFailure = resolve;
     });
+  }
+
+  /** Reports a failure of the main thread as if it were one of these. */
+  fail(error: Error): void {
+    this.#isFailed = true;
+    this.#reportFailure(error);
   }
 
   /** Starts one thread. */
@@ -124,15 +143,27 @@ export class NodeThreads {
     return must(this.of(kind)[0], `the ${kind} thread`);
   }
 
-  /** Waits until every thread but the verify threads has ended, then ends those; what does not end in time is ended. */
+  /**
+   * Waits until every thread but the verify threads has ended, then ends those; what does not end in time is ended.
+   * @throws {ThreadFailedError} when a thread fails only now
+   * @throws {ThreadsLateError} when threads had to be ended by force
+   */
   async stop(): Promise<void> {
+    const wasFailed = this.#isFailed;
     const ending = this.#threads.filter((thread) => thread.kind !== "verify");
-    const patience = Bun.sleep(STOP_MS_MAX).then(() => "late" as const);
-    await Promise.race([Promise.all(ending.map((thread) => thread.stopped)), patience, this.failed]);
-    for (const thread of this.#threads) thread.terminate();
+    const { promise: late, resolve } = Promise.withResolvers<"late">();
+    const timer = setTimeout(() => resolve("late"), STOP_MS_MAX);
+    const ended = Promise.all(ending.map((thread) => thread.stopped)).then(() => "ended" as const);
+    const outcome = await Promise.race([ended, late, this.failed]);
+    clearTimeout(timer);
+    const running = ending.filter((thread) => !thread.isStopped).map(({ kind, index }) => `${kind} ${index}`);
+    this.terminateAll();
+    if (outcome === "late")
+      throw new ThreadsLateError(`ended by force, since they did not stop: ${running.join(", ")}`);
+    if (outcome !== "ended" && !wasFailed) throw outcome;
   }
 
-  /** Ends every thread wherever it is: the node could not start. */
+  /** Ends every thread wherever it is. */
   terminateAll(): void {
     for (const thread of this.#threads) thread.terminate();
   }
@@ -141,7 +172,7 @@ export class NodeThreads {
     switch (message.type) {
       case "failed": {
         this.#logger.log("thread_failed", { thread: `${thread.kind} ${thread.index}`, error: message.message });
-        this.#reportFailure(new Error(`${thread.kind} thread: ${message.message}`));
+        this.fail(new ThreadFailedError(`${thread.kind} thread: ${message.message}`));
         break;
       }
       case "log":
@@ -163,6 +194,7 @@ export class NodeThread {
   readonly stopped: Promise<void>;
   onMessage: (message: FromThread) => void = () => {};
   readonly #worker: Worker;
+  #isStopped = false;
 
   constructor(worker: Worker, start: ThreadStart) {
     this.kind = start.kind;
@@ -178,7 +210,10 @@ export class NodeThread {
     });
     worker.onmessage = ({ data }: MessageEvent<FromThread>) => {
       if (data.type === "ready") becomeReady();
-      if (data.type === "stopped") becomeStopped();
+      if (data.type === "stopped") {
+        this.#isStopped = true;
+        becomeStopped();
+      }
       this.onMessage(data);
     };
     worker.onerror = (event) => {
@@ -186,6 +221,11 @@ export class NodeThread {
       this.onMessage({ type: "failed", message: event.message });
     };
     worker.postMessage(start);
+  }
+
+  /** Whether the thread has ended in order. */
+  get isStopped(): boolean {
+    return this.#isStopped;
   }
 
   /** Sends a control message. */

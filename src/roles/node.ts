@@ -104,7 +104,9 @@ export class Node {
     this.#feed = this.#openFeed(source);
     this.server = this.#listen(role, watch);
     writeFileSync(`${context.dataDirectory}/${PORT_FILE}`, `${this.server.port}\n`);
-    this.#watching = this.#watchPublished(source, watch);
+    this.#watching = this.#watchPublished(source, watch).catch((error: unknown) => {
+      threads.fail(error instanceof Error ? error : new Error(String(error)));
+    });
   }
 
   /** Starts threads in order (state first, then log, then followers), then listens. */
@@ -157,21 +159,24 @@ export class Node {
       return new Node(options, context, role, { regions, threads, reads, recovered: await recovery });
     } catch (error) {
       threads.the(role.writer).post({ type: "drain" }); // the port is taken, say: what runs already stops in order
-      await threads.stop();
+      await threads.stop().catch(() => {}); // why it could not start is what counts
       throw error;
     }
   }
 
-  /** Stops serving, lets every thread finish, and ends them. */
+  /** Stops serving, lets every thread finish, and ends them. @throws what `NodeThreads.stop` throws */
   async stop(): Promise<void> {
     this.status.set("draining", 1);
     await this.server.stop(false);
     this.#feed.closeAll();
     this.threads.the(this.threads.of("execute").length > 0 ? "execute" : "apply").post({ type: "drain" });
-    await this.threads.stop();
-    this.#reads.shutDown();
-    await this.server.stop(true);
-    for (const cleanup of this.#cleanups) cleanup();
+    try {
+      await this.threads.stop();
+    } finally {
+      this.#reads.shutDown();
+      await this.server.stop(true);
+      for (const cleanup of this.#cleanups) cleanup();
+    }
   }
 
   /** Resolves when the main thread has followed the log to its end. */

@@ -13,6 +13,12 @@ import { LOG_DIRECTORY } from "../data-layout.ts";
 import { IDLE_SLEEP_MS, logThrough, runLoopSync, runThread, type Turn } from "./thread-loop.ts";
 import type { ThreadPort, ThreadStart } from "./thread-protocol.ts";
 
+/** The node was told to stop while the disk had no room for what was sealed. None of that was published. */
+class UnwrittenRecordsError extends Error {
+  override readonly name = "UnwrittenRecordsError";
+  readonly code = "UNWRITTEN_RECORDS";
+}
+
 /** Runs the log thread until a stop message has come through the ring. */
 export function runLogThread(start: ThreadStart, port: ThreadPort): Promise<void> {
   return runThread(port, () => {
@@ -32,7 +38,7 @@ export function runLogThread(start: ThreadStart, port: ThreadPort): Promise<void
       durability:
         options.fsyncMode === "always" ? { mode: "always" } : { mode: "interval", intervalMs: options.fsyncIntervalMs },
       sink: createSink(start, port, status),
-      clock: { nowMs: () => performance.now(), sleep: (ms) => Bun.sleepSync(ms) },
+      clock: { nowMs: () => performance.now(), sleep: (ms) => sleepUnlessStopping(status, ms) },
       position,
     });
     status.set("publishedSequence", position.sequence);
@@ -48,6 +54,16 @@ export function runLogThread(start: ThreadStart, port: ThreadPort): Promise<void
     });
     log.close();
   });
+}
+
+/** The pump sleeps only while the disk is full; at a stop there is nothing to wait for any more. */
+function sleepUnlessStopping(status: NodeStatus, ms: number): void {
+  if (status.get("draining") === 1) {
+    throw new UnwrittenRecordsError(
+      "the disk is full: the node stops without its last records, which it never published",
+    );
+  }
+  Bun.sleepSync(ms);
 }
 
 function createSink(start: ThreadStart, port: ThreadPort, status: NodeStatus): LogPumpSink {
