@@ -409,6 +409,19 @@ describe("calls", () => {
     expect((await apply(host, { value: 1n })).status).toBe(1);
   });
 
+  test("a call with a deadline gives way to timers and to other calls", async () => {
+    const endless = hostWith(assemble("loop: @loop JUMP"));
+    let isOver = false;
+    let other = "";
+    const long = call(endless, { gas: 10n ** 12n, deadline: () => isOver });
+    setTimeout(async () => {
+      other = (await call(hostWith(assemble("7 0 MSTORE 20 0 RETURN")), {})).halt ?? "done";
+      isOver = true;
+    }, 0);
+    expect((await long).halt).toBe("execution aborted");
+    expect(other).toBe("done");
+  });
+
   test("calls that overlap do not mix", async () => {
     const source = `0 CALLDATALOAD 0
       loop: DUP2 ISZERO @end JUMPI DUP2 ADD SWAP1 1 SWAP1 SUB SWAP1 @loop JUMP

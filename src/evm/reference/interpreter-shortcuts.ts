@@ -15,7 +15,7 @@ export type OpcodeEntry = {
 export type InterpreterInside = {
   common: unknown;
   _runState: { programCounter: number; opCode: number; code: Uint8Array; shouldDoJumpAnalysis: boolean };
-  _evm: { _opcodeMap: OpcodeEntry[] };
+  _evm: { _opcodeMap: OpcodeEntry[]; pauseIfDue?: () => Promise<void> | null };
   runStep(entry?: OpcodeEntry): Promise<void> | undefined;
   useGas(amount: bigint, context?: unknown): void;
   _getValidJumpDestinations(code: Uint8Array): unknown;
@@ -43,7 +43,7 @@ export function shortenInterpreter(interpreter: object): void {
 
 function batchSteps(prototype: InterpreterInside): void {
   const step = prototype.runStep;
-  prototype.runStep = function (this: InterpreterInside, first?: OpcodeEntry): Promise<void> | undefined {
+  const runBatch = function (this: InterpreterInside, first?: OpcodeEntry): Promise<void> | undefined {
     const state = this._runState;
     const opcodes = this._evm._opcodeMap;
     const { code } = state;
@@ -63,6 +63,10 @@ function batchSteps(prototype: InterpreterInside): void {
       if ((opcode === JUMP || opcode === JUMPI) && state.shouldDoJumpAnalysis) return undefined;
       entry = opcodes[opcode]!;
     }
+  };
+  prototype.runStep = function (this: InterpreterInside, first?: OpcodeEntry): Promise<void> | undefined {
+    const pause = this._evm.pauseIfDue?.() ?? null;
+    return pause === null ? runBatch.call(this, first) : pause.then(() => runBatch.call(this, first));
   };
 }
 

@@ -70,7 +70,8 @@ export class DeadlinePassed extends Error {
 
 /**
  * Sets up the library.
- * @param deadlinePassed asked from time to time while code runs; true unwinds the run by {@link DeadlinePassed}
+ * @param options.deadlinePassed asked from time to time while code runs; true unwinds the run by {@link DeadlinePassed}
+ * @param options.pauseIfDue asked between opcodes; what it returns is awaited before the next one
  */
 export async function createLibrary(options: {
   fork: Hardfork;
@@ -78,6 +79,7 @@ export async function createLibrary(options: {
   state: HostState;
   blockHash: (number: bigint) => Uint8Array;
   deadlinePassed: () => boolean;
+  pauseIfDue: () => Promise<void> | null;
 }): Promise<Library> {
   const common = createCommon(options.fork, options.chainId);
   const evm = (await createEVM({
@@ -87,6 +89,7 @@ export async function createLibrary(options: {
   })) as EVM;
   const inside = evm as unknown as EvmInside;
   inside._emit = () => DONE;
+  inside.pauseIfDue = options.pauseIfDue;
   inside.transientStorage = new HostTransientStorage(options.state);
   repairCreations(inside._opcodeMap);
   checkLogOperands(inside._opcodeMap);
@@ -115,6 +118,7 @@ type RunState = NonNullable<ExecResult["runState"]>;
 
 type EvmInside = {
   _emit: () => Promise<void>;
+  pauseIfDue: () => Promise<void> | null;
   _opcodeMap: OpcodeEntry[];
   transientStorage: HostTransientStorage;
   journal: AccessJournal;

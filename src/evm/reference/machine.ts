@@ -16,6 +16,9 @@ import { HostState } from "./host-state.ts";
 import { AccessJournal } from "./journal.ts";
 import { createLibrary, DeadlinePassed, installJournal, isEvmError, type Library } from "./library.ts";
 
+/** Longest stretch of a call between two looks at the thread's events, milliseconds. */
+const PAUSE_INTERVAL_MS = 3;
+
 type LibraryBlock = NonNullable<Parameters<Library["evm"]["runCall"]>[0]["block"]>;
 
 /** See the head of the file. Made by `create`. */
@@ -41,13 +44,14 @@ export class ReferenceMachine implements Machine {
   /** A machine for the rules of one fork on one chain. */
   static async create(fork: Hardfork, chainId: bigint): Promise<ReferenceMachine> {
     const state = new HostState();
-    const deadline: Deadline = { passed: null };
+    const deadline = new Deadline();
     const library = await createLibrary({
       fork,
       chainId,
       state,
       blockHash: (number) => state.host.blockHash(number),
-      deadlinePassed: () => deadline.passed?.() === true,
+      deadlinePassed: () => deadline.hasPassed(),
+      pauseIfDue: () => deadline.pauseIfDue(),
     });
     return new ReferenceMachine({ state, library, fork, deadline });
   }
@@ -56,7 +60,7 @@ export class ReferenceMachine implements Machine {
   async run(frame: Frame, context: TransactionContext, env: BlockEnvironment, host: Host): Promise<FrameResult> {
     this.#state.attach(host);
     this.#journal.reset();
-    this.#deadline.passed = context.deadline;
+    this.#deadline.set(context.deadline);
     if (isAtLeast(this.#fork, "berlin")) this.#warm(context);
     try {
       const result = await this.#library.evm.runCall({
@@ -81,7 +85,7 @@ export class ReferenceMachine implements Machine {
       throw error;
     } finally {
       this.#state.detach();
-      this.#deadline.passed = null;
+      this.#deadline.set(null);
     }
   }
 
@@ -147,4 +151,35 @@ export class ReferenceMachine implements Machine {
 }
 
 /** Shared with the opcode hooks of the library. */
-type Deadline = { passed: (() => boolean) | null };
+/** The caller's deadline, and the pauses of a run that has one: a call that others on its thread must not wait for. */
+class Deadline {
+  #passed: (() => boolean) | null = null;
+  #pausedAtMs = 0;
+  #isPauseDue = false;
+
+  /** A run begins or ends. */
+  set(passed: (() => boolean) | null): void {
+    this.#passed = passed;
+    this.#isPauseDue = false;
+    this.#pausedAtMs = performance.now();
+  }
+
+  /** Whether the run shall end; asked every few thousand steps. */
+  hasPassed(): boolean {
+    if (this.#passed === null) return false;
+    this.#isPauseDue = performance.now() - this.#pausedAtMs >= PAUSE_INTERVAL_MS;
+    return this.#passed();
+  }
+
+  /** Lets the thread's events in when the run has had its slice. */
+  pauseIfDue(): Promise<void> | null {
+    if (!this.#isPauseDue) return null;
+    this.#isPauseDue = false;
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        this.#pausedAtMs = performance.now();
+        resolve();
+      });
+    });
+  }
+}
