@@ -11,9 +11,11 @@ import { nodeTest } from "./node-test.ts";
 import { developmentWallets, type Wallet } from "./wallet.ts";
 
 const CALL_COUNT = Number(process.env.MEGAETH_INVARIANT_CALLS ?? 100_000);
-const TIMEOUT_MS = 60_000 + CALL_COUNT * 4;
+const TIMEOUT_MS = 60_000 + CALL_COUNT * 5;
 const BATCH = 250;
 const SLOT_COUNT = 50;
+/** Enough at a time that the executor always has some waiting, and so seals a mini-block every millisecond. */
+const MOVES_PER_BATCH = 40;
 const SUM = 50_000_000n;
 const SLOW_MS = 200;
 
@@ -35,7 +37,7 @@ function keepMoving(seed: number): () => Promise<number> {
   };
   const loops = writers.map(async (wallet) => {
     while (!isStopped) {
-      const raws = Array.from({ length: 4 }, () => [move(wallet)]);
+      const raws = Array.from({ length: MOVES_PER_BATCH }, () => [move(wallet)]);
       await sequencer.rpc.many("eth_sendRawTransaction", raws);
       sentCount += raws.length;
       await Bun.sleep(2);
