@@ -31,8 +31,9 @@ export function runLogThread(start: ThreadStart, port: ThreadPort): Promise<void
     const status = new NodeStatus(regions.status);
     // Not the table's newest version: its writer may have gone on since, and that is not written yet.
     const { nextSequence, version } = must(start.recovered, "the log thread starts after recovery");
-    assert(log.lastSequence === nextSequence - 1, "the log is where recovery left it");
-    const position = { sequence: log.lastSequence, version };
+    // Right after a bootstrap there is no log yet: it begins behind the snapshot.
+    assert(log.firstSequence < 0 || log.lastSequence === nextSequence - 1, "the log is where recovery left it");
+    const position = { sequence: nextSequence - 1, version };
     const pump = new LogPump({
       log,
       durability:
