@@ -80,6 +80,7 @@ export class ReadPool implements ReadPort, RendererPort {
         return true;
       case "deliveries":
         this.onDeliveries(message.deliveries);
+        this.#workers[0]?.thread.post({ type: "delivered" });
         return true;
       default:
         return false;

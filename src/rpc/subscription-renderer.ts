@@ -26,7 +26,9 @@ export type Delivery =
   /** `results` are serialized; `number` is that of the mini-block, or of the next one for sealed blocks. */
   | { readonly kind: "results"; readonly key: string; readonly number: number; readonly results: readonly string[] }
   /** Mini-blocks from `version` on are void; their numbers will come again. */
-  | { readonly kind: "rollback"; readonly version: number };
+  | { readonly kind: "rollback"; readonly version: number }
+  /** Subscribers were so far behind that notifications are missing: all of them are closed. */
+  | { readonly kind: "lost" };
 
 /** A piece of the past of the miniBlocks stream; plain data. */
 export type ReplayChunk =
@@ -59,6 +61,11 @@ export class SubscriptionRenderer {
 
   constructor(parts: RendererParts) {
     this.#parts = parts;
+  }
+
+  /** Topics that are rendered. */
+  get topicCount(): number {
+    return this.#topics.size;
   }
 
   /** Starts rendering a topic. Without effect when it is open. */

@@ -13,7 +13,7 @@ import { toHex } from "#base/hex.ts";
 import type { SubscriptionPort } from "./dispatcher.ts";
 import { invalidParameters, overloaded, prunedHistory, serverError, subscriptionNotFound } from "./errors.ts";
 import type { RpcMeters } from "./meters.ts";
-import type { OutboundSocket } from "./outbound-socket.ts";
+import { type OutboundSocket, SLOW_CONSUMER_CODE } from "./outbound-socket.ts";
 import type { Delivery, ReplayChunk } from "./subscription-renderer.ts";
 import { parseSubscription, parseUnsubscription, type SubscriptionTopic } from "./subscription-topics.ts";
 
@@ -89,6 +89,7 @@ export class SubscriptionHub {
   deliver(deliveries: readonly Delivery[]): void {
     for (const delivery of deliveries) {
       if (delivery.kind === "rollback") this.#rollBack(delivery.version);
+      else if (delivery.kind === "lost") this.#closeAll();
       else this.#deliverResults(delivery);
     }
   }
@@ -186,6 +187,17 @@ export class SubscriptionHub {
   #giveUp(subscriber: Subscriber): void {
     this.remove(subscriber);
     subscriber.socket.fail(HISTORY_GONE_CODE, "mini-blocks are no longer kept: subscribe again");
+  }
+
+  /** This process could not keep up with all of them: an explicit end instead of a gap. */
+  #closeAll(): void {
+    const subscribers = [...this.#topics.values()].flatMap((state) => [...state.subscribers]);
+    for (const subscriber of subscribers) {
+      this.remove(subscriber);
+      if (subscriber.socket.isClosed) continue;
+      this.#meters.slowClosed();
+      subscriber.socket.fail(SLOW_CONSUMER_CODE, "subscribers are too far behind: subscribe again");
+    }
   }
 
   #rollBack(version: number): void {

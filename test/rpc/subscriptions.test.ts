@@ -486,4 +486,31 @@ describe("the hub alone", () => {
     expect(peer.closeCode).toBe(4008);
     outbound.onClose();
   });
+
+  test("when notifications are missing, all subscribers are closed and counted, and new ones are served", async () => {
+    const slow: string[] = [];
+    const counting = { ...meters, slowClosed: () => slow.push("slow") };
+    const replay = async (from: number): Promise<ReplayChunk> => ({
+      kind: "chunk",
+      results: [],
+      next: from,
+      head: from,
+    });
+    const hub = new SubscriptionHub({ open: () => {}, close: () => {}, replay }, limits, counting);
+    const peers = [new SimulatedPeer(), new SimulatedPeer(), new SimulatedPeer()];
+    const [first, second, third] = peers.map((peer) => {
+      return hub.attach(new OutboundSocket(peer, { backlogBytesMax: 1 << 20, meters: counting }));
+    });
+    (await first!.subscribe(["miniBlocks"])).activate();
+    (await first!.subscribe(["newHeads"])).activate();
+    (await second!.subscribe(["newHeads"])).activate();
+    hub.deliver([{ kind: "lost" }]);
+    expect(peers.map(({ closeCode }) => closeCode)).toEqual([4008, 4008, 0]);
+    expect(slow).toHaveLength(2);
+    expect(hub.topicCount).toBe(0);
+    (await third!.subscribe(["miniBlocks"])).activate();
+    hub.deliver([{ kind: "results", key: "miniBlocks", number: 9, results: ["9"] }]);
+    peers[2]!.read(1);
+    expect(peers[2]!.numbers()).toEqual([9]);
+  });
 });

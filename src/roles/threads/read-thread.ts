@@ -9,6 +9,7 @@ import { toBareHex } from "#base/hex.ts";
 import { RingReader } from "#base/ring.ts";
 import { genesisHeader, parseGenesisDocument } from "#chain/genesis.ts";
 import type { Hash32 } from "#chain/primitives.ts";
+import { transactionHash } from "#chain/transaction.ts";
 import { createReferenceEngine } from "#evm/reference/engine.ts";
 import { NodeStatus } from "#formats/memory/node-status.ts";
 import { decodeLogPosition, LogMessage, type LogPosition } from "#formats/memory/ring-messages.ts";
@@ -25,6 +26,8 @@ import { type ChainBase, ChainStore } from "#storage/chain-store.ts";
 import { RealDisk } from "#storage/real-disk.ts";
 import { LOG_DIRECTORY } from "../data-layout.ts";
 import { rpcOptionsOf } from "../rpc-options.ts";
+import { CallSlots, CODE_CALL_COUNT_MAX, CODE_METHODS } from "./call-slots.ts";
+import { PacedRenderer } from "./paced-renderer.ts";
 import { openPoolLink, type PoolLink } from "./pool-link.ts";
 import { describeError, IDLE_SLEEP_MS, logThrough, runLoop, runThread, type Turn } from "./thread-loop.ts";
 import type { ThreadPort, ThreadStart, ToThread } from "./thread-protocol.ts";
@@ -66,8 +69,10 @@ class ReadWorker {
   readonly #pool: PoolLink;
   readonly #service: ReadService;
   readonly #renderer: SubscriptionRenderer | null;
+  readonly #pace: PacedRenderer | null;
+  readonly #codeCalls = new CallSlots(CODE_CALL_COUNT_MAX);
   /** By bare hash: who waits for the receipt. */
-  readonly #receiptWaiters = new Map<string, { hash: Hash32; resolvers: Set<(found: boolean) => void> }>();
+  readonly #receiptWaiters = new Map<string, Set<(found: boolean) => void>>();
   #catchUpWaiters: { sequence: number; resolve: () => void }[] = [];
   /** Told by the log, done when the record that explains it comes. */
   #rollback: LogPosition | null = null;
@@ -95,8 +100,9 @@ class ReadWorker {
               views.pin();
               return resolveStateChanges(miniBlock, views);
             },
-            deliver: (deliveries) => port.post({ type: "deliveries", deliveries }),
+            deliver: (deliveries) => this.#pace?.send(deliveries),
           });
+    this.#pace = this.#renderer === null ? null : this.#paceOf(this.#renderer);
     const context: ReadContext = {
       ...parts.context,
       store: parts.store,
@@ -132,6 +138,9 @@ class ReadWorker {
       case "closeTopic":
         this.#renderer?.close(message.key);
         break;
+      case "delivered":
+        this.#pace?.acknowledge();
+        break;
       case "replay": {
         const renderer = must(this.#renderer, "only worker 0 replays");
         const chunk = renderer.replay(message.from, REPLAY_COUNT_MAX, REPLAY_SIZE_BYTES_MAX);
@@ -157,40 +166,56 @@ class ReadWorker {
   }
 
   async #answer(id: number, call: Extract<ToThread, { type: "call" }>["call"]): Promise<void> {
-    this.#port.post({ type: "reply", id, reply: await this.#service.handle(call) });
+    const answer = () => this.#service.handle(call);
+    const reply = await (CODE_METHODS.has(call.method) ? this.#codeCalls.run(answer) : answer());
+    this.#port.post({ type: "reply", id, reply });
+  }
+
+  #paceOf(renderer: SubscriptionRenderer): PacedRenderer {
+    return new PacedRenderer(
+      {
+        readRecord: (sequence) => this.#store.record(sequence),
+        render: (record) => renderer.onRecord(record),
+        hasTopics: () => renderer.topicCount > 0,
+        post: (deliveries) => this.#port.post({ type: "deliveries", deliveries }),
+      },
+      this.#store.lastSequence,
+    );
   }
 
   #follow(record: ChainRecord): void {
-    if (record.header.type === "term") this.#renderer?.onRecord(record);
+    if (record.header.type === "term") this.#pace?.onTerm(record);
     if (this.#rollback !== null) this.#store.rollbackTo(this.#rollback.sequence);
     this.#rollback = null;
     this.#store.follow(record);
-    if (record.header.type !== "term") this.#renderer?.onRecord(record);
-    if (record.header.type === "mini") this.#wakeReceiptWaiters();
+    if (record.header.type !== "term") this.#pace?.onRecord(record.header.sequence);
+    if (record.header.type === "mini") this.#wakeReceiptWaiters(record.header.number);
     this.#wakeCatchUps();
   }
 
   #awaitReceipt(hash: Hash32, deadlineMs: number): Promise<boolean> {
     if (this.#store.transaction(hash) !== null) return Promise.resolve(true);
     const key = toBareHex(hash);
-    const waiter = this.#receiptWaiters.get(key) ?? { hash, resolvers: new Set() };
-    this.#receiptWaiters.set(key, waiter);
+    const resolvers = this.#receiptWaiters.get(key) ?? new Set();
+    this.#receiptWaiters.set(key, resolvers);
     return new Promise((resolve) => {
       const finish = (found: boolean) => {
         clearTimeout(timer);
-        waiter.resolvers.delete(finish);
-        if (waiter.resolvers.size === 0) this.#receiptWaiters.delete(key);
+        resolvers.delete(finish);
+        if (resolvers.size === 0) this.#receiptWaiters.delete(key);
         resolve(found);
       };
       const timer = setTimeout(() => finish(false), Math.max(0, deadlineMs - Date.now()));
-      waiter.resolvers.add(finish);
+      resolvers.add(finish);
     });
   }
 
-  #wakeReceiptWaiters(): void {
-    for (const { hash, resolvers } of this.#receiptWaiters.values()) {
-      if (this.#store.transaction(hash) === null) continue;
-      for (const finish of [...resolvers]) finish(true);
+  /** Looks from the transactions to the waiters: asking the store for each waiter would cost a search of every segment. */
+  #wakeReceiptWaiters(number: number): void {
+    if (this.#receiptWaiters.size === 0) return;
+    for (const raw of this.#store.miniBlock(number)?.transactions ?? []) {
+      const resolvers = this.#receiptWaiters.get(toBareHex(transactionHash(raw)));
+      for (const finish of [...(resolvers ?? [])]) finish(true);
     }
   }
 

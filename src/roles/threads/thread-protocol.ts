@@ -115,6 +115,8 @@ export type ToThread =
   | { readonly type: "forwarded"; readonly id: number; readonly result: ForwardResult }
   | { readonly type: "openTopic"; readonly topic: SubscriptionTopic }
   | { readonly type: "closeTopic"; readonly key: string }
+  /** One message of deliveries has been handed on. */
+  | { readonly type: "delivered" }
   | { readonly type: "replay"; readonly id: number; readonly from: number };
 
 /** Worker to main. */
