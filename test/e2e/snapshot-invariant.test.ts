@@ -22,7 +22,7 @@ const SLOW_MS = 200;
 let sequencer: NodeProcess;
 let replica: NodeProcess;
 let ledger: Hex;
-const writers = developmentWallets().slice(1, 5);
+const writers = developmentWallets().slice(1, 3);
 const { abi } = contracts().Ledger;
 const sumData = encodeFunctionData({ abi, functionName: "sum" });
 
