@@ -83,7 +83,7 @@ export type FeedServerOptions = {
 export type FeedServerMetrics = {
   children(count: number): void;
   /** A snapshot begins to be sent. */
-  snapshot?(): void;
+  snapshot(): void;
   slowClosed(): void;
   sent(bytes: number): void;
 };
@@ -195,6 +195,10 @@ export class FeedServer {
       this.#refuse(child, problem.code, problem.message);
       return;
     }
+    if (hello.genesisHash === null) {
+      this.#answerStranger(child);
+      return;
+    }
     const start = this.#chooseStart(hello);
     if (start.kind === "refused") {
       this.#refuse(child, start.code, start.message);
@@ -207,10 +211,19 @@ export class FeedServer {
     child.nextSequence = start.nextSequence;
     this.#send(child, encodeFeedMessage(this.#welcome(child)));
     if (child.snapshot !== null) {
-      this.#metrics.snapshot?.();
+      this.#metrics.snapshot();
       this.#sendSnapshotHead(child, child.snapshot);
     }
     this.#pump(child);
+  }
+
+  /** A child that names no chain only asks whom it would follow. */
+  #answerStranger(child: Child): void {
+    child.nextSequence = this.#source.oldestSequence();
+    this.#send(child, encodeFeedMessage(this.#welcome(child)));
+    this.#forget(child.socket);
+    this.#metrics.children(this.#children.size);
+    child.socket.close(1000, "come back with the genesis hash");
   }
 
   #checkHello(hello: HelloMessage): { code: FeedErrorCode; message: string } | null {

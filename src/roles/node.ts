@@ -100,6 +100,7 @@ export class Node {
       sequencer: role.sequencer,
       lastSequence: this.status.get("publishedSequence"),
       recentSizeBytes: FEED_RECENT_SIZE_BYTES,
+      onDamage: (error) => context.logger.log("log_damaged", { error: error.message }),
     });
     this.#feed = this.#openFeed(source);
     this.server = this.#listen(role, watch);
@@ -188,6 +189,7 @@ export class Node {
     const { options, metrics } = this;
     const children = metrics.gauge("feed_children");
     const slowClosed = metrics.counter("feed_slow_closed_total");
+    const snapshots = metrics.counter("snapshots_served_total");
     const bytes = metrics.counter("feed_bytes_total");
     const feed = new FeedServer(
       source,
@@ -199,6 +201,7 @@ export class Node {
       },
       {
         children: (count) => children.set(count),
+        snapshot: () => snapshots.add(1),
         slowClosed: () => slowClosed.add(1),
         sent: (sizeBytes) => bytes.add(sizeBytes),
       },

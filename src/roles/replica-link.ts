@@ -160,7 +160,6 @@ export class ReplicaLink {
     const { metrics } = this.#parts;
     const received = metrics.counter("feed_received_bytes_total");
     const reconnects = metrics.counter("feed_reconnects_total");
-    const loaded = metrics.counter("snapshots_loaded_total");
     return {
       position: () => this.#position(),
       onReceived: (sizeBytes) => {
@@ -176,7 +175,7 @@ export class ReplicaLink {
         return null;
       },
       onSnapshot: async (snapshot) => this.#onSnapshot(snapshot),
-      onChunk: async (index, chunk) => this.#onChunk(index, chunk, loaded),
+      onChunk: async (index, chunk) => this.#onChunk(index, chunk),
       onRecords: async (_, records) => {
         if (this.#receiver !== null) return this.#refuseTransport("records in the middle of a snapshot");
         for (const bytes of records) {
@@ -245,7 +244,7 @@ export class ReplicaLink {
     return null;
   }
 
-  #onChunk(index: number, chunk: Uint8Array, loaded: Counter): string | null {
+  #onChunk(index: number, chunk: Uint8Array): string | null {
     const receiver = this.#receiver;
     if (receiver === null) return this.#refuseTransport("a chunk without a snapshot");
     const problem = receiver.push(index, chunk) ?? (receiver.isComplete ? receiver.finish() : null);
@@ -254,7 +253,6 @@ export class ReplicaLink {
       return this.#refuseTransport(`snapshot: ${problem}`);
     }
     if (!receiver.isComplete) return null;
-    loaded.add(1);
     this.#parts.logger.log("snapshot_loaded", { version: receiver.bound.checkpoint.version });
     this.stop();
     this.#parts.rebootstrap();

@@ -56,7 +56,7 @@ class Replica {
     const { chain, sequencer } = this.#joined;
     const { dataDirectory, logger } = this.#context;
     const disk = new RealDisk(dataDirectory);
-    installBootstrap(disk, BOOTSTRAP_FOLDERS);
+    const isFromSnapshot = installBootstrap(disk, BOOTSTRAP_FOLDERS);
     const node = await Node.start({ ...this.#options, port }, this.#context, {
       writer: "apply",
       chain,
@@ -67,6 +67,7 @@ class Replica {
     });
     const { recovered } = node;
     this.#node = node;
+    if (isFromSnapshot) node.metrics.counter("snapshots_loaded_total").add(1);
     this.#link = new ReplicaLink({
       upstreamUrl: this.#options.upstreamUrl,
       staleAfterMs: this.#options.staleAfterMs,

@@ -16,6 +16,7 @@ import {
   unpackRecords,
 } from "#formats/wire/feed.ts";
 import { FeedClient, type FeedClientHandler, type FeedPosition } from "#net/feed-client.ts";
+import { FeedGreetingError, requestWelcome } from "#net/feed-greeting.ts";
 import {
   FeedServer,
   type FeedServerOptions,
@@ -78,7 +79,7 @@ class MemoryLog implements FeedSource {
 }
 
 function serve(source: FeedSource, options: Partial<FeedServerOptions> = {}) {
-  const counts = { slow: 0, sent: 0, children: 0 };
+  const counts = { slow: 0, sent: 0, children: 0, snapshots: 0 };
   const feed = new FeedServer(
     source,
     { ...OPTIONS, ...options },
@@ -86,6 +87,7 @@ function serve(source: FeedSource, options: Partial<FeedServerOptions> = {}) {
       children: (count) => {
         counts.children = count;
       },
+      snapshot: () => counts.snapshots++,
       slowClosed: () => counts.slow++,
       sent: (bytes) => {
         counts.sent += bytes;
@@ -116,7 +118,7 @@ class Recorder implements FeedClientHandler {
   reasons: string[] = [];
   position: () => FeedPosition = () => ({
     chainId: null,
-    genesisHash: null,
+    genesisHash: IDENTITY.genesisHash,
     term: 0,
     lastSequence: this.got.length - 1,
     lastHash: null,
@@ -247,13 +249,59 @@ describe("following", () => {
       chunk: (index) => pieces[index]!,
       close: () => closed.push("closed"),
     };
-    const { url } = serve(log, { bootstrapDistance: 50 });
+    const { url, counts } = serve(log, { bootstrapDistance: 50 });
     const child = new Recorder();
     follow(url, child);
     await until(() => child.got.length === 20, "the records after the snapshot");
     expect(child.snapshots).toBe(1);
     expect(child.chunks).toEqual(pieces);
     expect(child.firstSequences[0]).toBe(80);
+    expect([counts.snapshots, closed]).toEqual([1, ["closed"]]);
+  });
+
+  test("a snapshot that turns out unreadable ends the connection, and is closed", async () => {
+    const log = new MemoryLog();
+    for (let i = 0; i < 100; i++) log.add(Uint8Array.of(i));
+    const one = Uint8Array.of(1);
+    const closed: string[] = [];
+    log.ready = {
+      sealRecord: one,
+      sealSequence: 79,
+      checkpointRecord: one,
+      chunkCount: 3,
+      chunk: (index) => (index === 0 ? one : null),
+      close: () => closed.push("closed"),
+    };
+    const { url } = serve(log, { bootstrapDistance: 50 });
+    expect(await talk(url, encodeFeedMessage(hello()))).toEqual({
+      code: FEED_CLOSE_CODES["not ready"],
+      error: "not ready",
+    });
+    expect(closed).toEqual(["closed"]);
+  });
+
+  test("records that cannot be read any more end the connection", async () => {
+    const log = new MemoryLog();
+    for (let i = 0; i < 10; i++) log.add(Uint8Array.of(i));
+    log.read = () => null as unknown as Uint8Array[];
+    const { url } = serve(log);
+    expect((await talk(url, encodeFeedMessage(hello()))).error).toBe("too old");
+  });
+
+  test("a stranger is told whom it would follow, and gets nothing else", async () => {
+    const log = new MemoryLog();
+    for (let i = 0; i < 100; i++) log.add(new Uint8Array(1_000));
+    const { url, counts } = serve(log);
+    const welcome = await requestWelcome({ url, client: "test", timeoutMs: 5_000 });
+    expect(welcome).toMatchObject({ chainId: "31337", sequencer: log.sequencer, headSequence: 99, nextSequence: 0 });
+    expect(welcome.genesisDocument).toEqual(log.genesisDocument);
+    expect(counts.sent).toBeLessThan(1_000);
+    await until(() => counts.children === 0, "the stranger to be gone");
+    const nobody = requestWelcome({ url: "ws://127.0.0.1:1/feed", client: "test", timeoutMs: 5_000 });
+    expect(nobody).rejects.toThrow(FeedGreetingError);
+    const full = serve(log, { childCountMax: 0 });
+    const refused = requestWelcome({ url: full.url, client: "test", timeoutMs: 5_000 });
+    expect(refused).rejects.toThrow("too many children");
   });
 });
 
@@ -335,7 +383,7 @@ function hello() {
     type: "hello" as const,
     version: FEED_VERSION,
     chainId: null as string | null,
-    genesisHash: null as Uint8Array | null,
+    genesisHash: IDENTITY.genesisHash as Uint8Array | null,
     term: 0,
     lastSequence: -1,
     lastHash: null as Uint8Array | null,

@@ -26,8 +26,9 @@ export type FeedCodec = "lz4" | "none";
 export type HelloMessage = {
   readonly type: "hello";
   readonly version: number;
-  /** Decimal chain id, or null when the child will take the parent's chain. */
+  /** Decimal chain id, or null when the child does not know. */
   readonly chainId: string | null;
+  /** Null from a child that only asks whom it would follow: it gets the welcome, and the connection ends. */
   readonly genesisHash: Uint8Array | null;
   readonly term: number;
   /** Sequence of the last record held; -1 for none. */
