@@ -15,7 +15,10 @@ import {
 } from "#formats/wire/feed.ts";
 
 /** What the child has when it connects. */
-export type FeedPosition = Pick<HelloMessage, "chainId" | "genesisHash" | "term" | "lastSequence" | "lastHash">;
+export type FeedPosition = Pick<
+  HelloMessage,
+  "chainId" | "genesisHash" | "term" | "lastSequence" | "lastHash" | "wantsSnapshot"
+>;
 
 /** Whom the client serves. Each promise resolves when the next message may come: that is the child's back-pressure. */
 export type FeedClientHandler = {

@@ -26,7 +26,14 @@ export function requestWelcome(options: { url: string; client: string; timeoutMs
     };
     const timer = setTimeout(() => end(`no welcome in ${timeoutMs} ms`), timeoutMs);
     socket.onopen = () => {
-      const position = { chainId: null, genesisHash: null, term: 0, lastSequence: -1, lastHash: null };
+      const position = {
+        chainId: null,
+        genesisHash: null,
+        term: 0,
+        lastSequence: -1,
+        lastHash: null,
+        wantsSnapshot: false,
+      };
       socket.send(
         encodeFeedMessage({ type: "hello", version: FEED_VERSION, ...position, codecs: ["lz4", "none"], client }),
       );

@@ -187,6 +187,7 @@ export class FeedServer {
       this.#forget(socket);
       socket.close(1001, "shutting down");
     }
+    this.#metrics.children(0);
   }
 
   #greet(child: Child, hello: HelloMessage): void {
@@ -256,7 +257,8 @@ export class FeedServer {
       }
     }
     const behind = head === null ? 0 : head.sequence + 1 - nextSequence;
-    if (nextSequence >= oldest && behind <= this.#options.bootstrapDistance) return { kind: "records", nextSequence };
+    const isClose = !hello.wantsSnapshot || behind <= this.#options.bootstrapDistance;
+    if (nextSequence >= oldest && isClose) return { kind: "records", nextSequence };
     const snapshot = this.#source.snapshot();
     if (snapshot !== null && snapshot.sealSequence >= nextSequence) {
       return { kind: "snapshot", snapshot, nextSequence: snapshot.sealSequence + 1 };

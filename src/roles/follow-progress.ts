@@ -18,7 +18,6 @@ export class FollowProgress {
   #receivedVersion: number;
   #heardAtMs: number | null = null;
   #isConnected = false;
-  /** Whether the head of the last welcome was reached. */
   #hasCaughtUp = false;
   #welcomedSequence = -1;
 
@@ -31,6 +30,11 @@ export class FollowProgress {
   /** Where the replica's log stands. */
   get applied(): AppliedPosition {
     return this.#applied;
+  }
+
+  /** Whether the head of the last welcome was reached. */
+  get hasCaughtUp(): boolean {
+    return this.#hasCaughtUp;
   }
 
   /** Mini-blocks announced and not applied; before the records have come, the number of records is taken. */

@@ -7,6 +7,7 @@ import { allocateNodeStatus } from "#formats/memory/node-status.ts";
 import type { Logger } from "#observability/logger.ts";
 import { createMetricsRegion } from "#observability/metrics.ts";
 import { allocateState, describePlan, planStateMemory } from "#state/memory-plan.ts";
+import { StateTable } from "#state/table.ts";
 import { createMemory } from "#wasm/loader.ts";
 import type { NodeOptions } from "./node-options.ts";
 import {
@@ -31,8 +32,15 @@ const REQUEST_RING_SIZE_BYTES = 8 * MEBIBYTE;
 /** Longest wait for a thread to say that it is ready or has ended; replay of a long log takes the most. */
 const STOP_MS_MAX = 20_000;
 
-/** Allocates everything that threads share. */
-export function allocateRegions(options: NodeOptions): NodeRegions {
+/** What outlives a node that is started again in the same process: large memory, and counters that only grow. */
+export type KeptRegions = Pick<NodeRegions, "state" | "metrics" | "arena">;
+
+/**
+ * Allocates everything that threads share.
+ * @param kept of a node with the same options whose threads have ended; its state is emptied
+ */
+export function allocateRegions(options: NodeOptions, kept: KeptRegions | null = null): NodeRegions {
+  if (kept !== null) new StateTable(kept.state).reset();
   const isSequencer = options.role === "sequencer";
   const verifyCount = isSequencer ? options.verifyWorkerCount : 0;
   const readCount = options.readWorkerCount;
@@ -48,9 +56,9 @@ export function allocateRegions(options: NodeOptions): NodeRegions {
   const ring = (capacityBytes: number, ...readers: SharedArrayBuffer[]) => allocateRing({ capacityBytes, readers });
   const threadCount = 1 + 3 + verifyCount + readCount;
   return {
-    state: allocateState(planStateMemory({ stateMemoryBytes: options.stateMemoryBytes })),
+    state: kept?.state ?? allocateState(planStateMemory({ stateMemoryBytes: options.stateMemoryBytes })),
     status: allocateNodeStatus(),
-    metrics: createMetricsRegion(threadCount),
+    metrics: kept?.metrics ?? createMetricsRegion(threadCount),
     records: ring(RECORDS_RING_SIZE_BYTES, doorbells.log),
     published: ring(RECORDS_RING_SIZE_BYTES, doorbells.main, doorbells.commit, ...doorbells.read),
     requests: doorbells.read.map((_, worker) => {
@@ -59,7 +67,7 @@ export function allocateRegions(options: NodeOptions): NodeRegions {
     verified: doorbells.verify.map(() => ring(REQUEST_RING_SIZE_BYTES, doorbells.writer)),
     replies: ring(REQUEST_RING_SIZE_BYTES, ...doorbells.read),
     feed: ring(RECORDS_RING_SIZE_BYTES, doorbells.writer),
-    arena: createArena(threadCount),
+    arena: kept?.arena ?? createArena(threadCount),
     doorbells,
   };
 }

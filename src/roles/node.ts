@@ -22,7 +22,14 @@ import { SubscriptionHub } from "#rpc/subscriptions.ts";
 import type { IdentifiedGenesis } from "./chain-identity.ts";
 import { PORT_FILE } from "./data-layout.ts";
 import type { NodeOptions } from "./node-options.ts";
-import { allocateRegions, type NodeThread, NodeThreads, type SpawnWorker, untilReady } from "./node-threads.ts";
+import {
+  allocateRegions,
+  type KeptRegions,
+  type NodeThread,
+  NodeThreads,
+  type SpawnWorker,
+  untilReady,
+} from "./node-threads.ts";
 import { PublishedWatch } from "./published-watch.ts";
 import { ReadPool } from "./read-pool.ts";
 import { rpcOptionsOf, SEND_WAIT_MS_MAX } from "./rpc-options.ts";
@@ -110,9 +117,17 @@ export class Node {
     });
   }
 
-  /** Starts threads in order (state first, then log, then followers), then listens. */
-  static async start(options: NodeOptions, context: NodeContext, role: RoleParts): Promise<Node> {
-    const regions = allocateRegions(options);
+  /**
+   * Starts threads in order (state first, then log, then followers), then listens.
+   * @param kept memory of a stopped node with the same options
+   */
+  static async start(
+    options: NodeOptions,
+    context: NodeContext,
+    role: RoleParts,
+    kept: KeptRegions | null = null,
+  ): Promise<Node> {
+    const regions = allocateRegions(options, kept);
     const reads = new ReadPool();
     const { identity, genesis, stateRoot } = role.chain;
     const setup = {

@@ -43,6 +43,8 @@ export type ReplicaLinkParts = {
   readonly logger: Logger;
   /** Where the replica's log stands. */
   readonly position: AppliedPosition;
+  /** Whether it has just begun from a snapshot: the next one would come before there is any use of this one. */
+  readonly isFromSnapshot: boolean;
   /** A snapshot lies ready: stop all threads, install it, start again. Called once; the link is stopped then. */
   readonly rebootstrap: () => void;
 };
@@ -198,6 +200,7 @@ export class ReplicaLink {
       term,
       lastSequence: sequence,
       lastHash: sequence < 0 ? null : hash,
+      wantsSnapshot: !this.#parts.isFromSnapshot || this.#progress.hasCaughtUp,
     };
   }
 

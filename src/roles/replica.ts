@@ -7,7 +7,7 @@ import { must } from "#base/assert.ts";
 import { installBootstrap } from "#replica/bootstrap.ts";
 import { RealDisk } from "#storage/real-disk.ts";
 import { BOOTSTRAP_FOLDERS } from "./data-layout.ts";
-import { Node, type NodeContext } from "./node.ts";
+import { Node, type NodeContext, type RoleParts } from "./node.ts";
 import type { NodeOptions } from "./node-options.ts";
 import { type JoinedChain, joinChain } from "./replica-genesis.ts";
 import { ReplicaLink } from "./replica-link.ts";
@@ -57,14 +57,15 @@ class Replica {
     const { dataDirectory, logger } = this.#context;
     const disk = new RealDisk(dataDirectory);
     const isFromSnapshot = installBootstrap(disk, BOOTSTRAP_FOLDERS);
-    const node = await Node.start({ ...this.#options, port }, this.#context, {
+    const role: RoleParts = {
       writer: "apply",
       chain,
       sequencer,
       syncProgress: (headBlock) => this.#syncProgress(headBlock),
       unreadyReason: () => this.#link?.unreadyReason() ?? (this.#link === null ? "starting" : null),
       onThreadMessage: (message, thread) => void this.#link?.onThreadMessage(message, thread),
-    });
+    };
+    const node = await Node.start({ ...this.#options, port }, this.#context, role, this.#node?.regions ?? null);
     const { recovered } = node;
     this.#node = node;
     if (isFromSnapshot) node.metrics.counter("snapshots_loaded_total").add(1);
@@ -78,6 +79,7 @@ class Replica {
       feed: node.regions.feed,
       metrics: node.metrics,
       logger,
+      isFromSnapshot,
       position: {
         sequence: recovered.nextSequence - 1,
         term: recovered.term,

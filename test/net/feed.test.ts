@@ -122,6 +122,7 @@ class Recorder implements FeedClientHandler {
     term: 0,
     lastSequence: this.got.length - 1,
     lastHash: null,
+    wantsSnapshot: true,
   });
   async onWelcome(): Promise<string | null> {
     return null;
@@ -228,6 +229,7 @@ describe("following", () => {
       term: 0,
       lastSequence: 14,
       lastHash: new Uint8Array(32),
+      wantsSnapshot: true,
     });
     follow(url, child);
     await until(() => child.got.length === 2, "the term record and the next");
@@ -257,6 +259,31 @@ describe("following", () => {
     expect(child.chunks).toEqual(pieces);
     expect(child.firstSequences[0]).toBe(80);
     expect([counts.snapshots, closed]).toEqual([1, ["closed"]]);
+  });
+
+  test("a child that wants no snapshot gets the records as long as they are there", async () => {
+    const log = new MemoryLog();
+    for (let i = 0; i < 100; i++) log.add(Uint8Array.of(i));
+    const one = Uint8Array.of(1);
+    log.ready = {
+      sealRecord: one,
+      sealSequence: 79,
+      checkpointRecord: one,
+      chunkCount: 1,
+      chunk: () => one,
+      close: () => {},
+    };
+    const { url } = serve(log, { bootstrapDistance: 50 });
+    const held = { chainId: null, genesisHash: IDENTITY.genesisHash, term: 0, lastSequence: 9, lastHash: null };
+    for (const oldest of [0, 10, 11]) {
+      log.oldest = oldest;
+      const child = new Recorder();
+      child.position = () => ({ ...held, wantsSnapshot: false });
+      const client = follow(url, child);
+      await until(() => child.got.length > 0, "records");
+      client.stop();
+      expect([child.snapshots, child.firstSequences[0]]).toEqual(oldest > 10 ? [1, 80] : [0, 10]);
+    }
   });
 
   test("a snapshot that turns out unreadable ends the connection, and is closed", async () => {
@@ -387,6 +414,7 @@ function hello() {
     term: 0,
     lastSequence: -1,
     lastHash: null as Uint8Array | null,
+    wantsSnapshot: true,
     codecs: ["lz4" as const],
     client: "test",
   };

@@ -35,6 +35,8 @@ export type HelloMessage = {
   readonly lastSequence: number;
   /** Hash of that record; null for none. */
   readonly lastHash: Uint8Array | null;
+  /** Whether a snapshot is welcome while the records are still there; one that cannot be avoided always is. */
+  readonly wantsSnapshot: boolean;
   readonly codecs: readonly FeedCodec[];
   /** Software name and version, for the operator's eyes. */
   readonly client: string;
@@ -218,6 +220,7 @@ const isHashOrNull: FieldCheck = (value) => value === null || isHash(value);
 const isAddress: FieldCheck = (value) => value instanceof Uint8Array && value.length === 20;
 const isDecimal: FieldCheck = (value) => typeof value === "string" && /^[0-9]{1,20}$/.test(value);
 const isDecimalOrNull: FieldCheck = (value) => value === null || isDecimal(value);
+const isFlag: FieldCheck = (value) => typeof value === "boolean";
 const isText: FieldCheck = (value) => typeof value === "string" && value.length <= 1024;
 const isCodec: FieldCheck = (value) => value === "lz4" || value === "none";
 const isCodecList: FieldCheck = (value) => Array.isArray(value) && value.length <= 16 && value.every(isText);
@@ -232,6 +235,7 @@ const FIELDS: { readonly [Type in FeedMessage["type"]]: { readonly [field: strin
     term: isCount,
     lastSequence: isSequence,
     lastHash: isHashOrNull,
+    wantsSnapshot: isFlag,
     codecs: isCodecList,
     client: isText,
   },
