@@ -13,7 +13,7 @@ import { SimulatedCrash, SimulatedDisk, type Survivors } from "./simulated-disk.
 const ROUNDS = Number(process.env.MEGAETH_CRASH_ROUNDS ?? "1");
 const FIRST_SEED = Number(process.env.MEGAETH_CRASH_SEED ?? "1");
 const LIFE_ROUND_COUNT = 30;
-const LATER_LIFE_ROUND_COUNT = 12;
+const LATER_LIFE_ROUND_COUNT = 8;
 const TIMEOUT_MS = 120_000 * ROUNDS;
 
 /** What is left: by a power failure one of these, or everything when only the process dies. */
