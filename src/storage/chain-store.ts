@@ -49,10 +49,16 @@ export type ChainStoreOptions = {
   readonly recentSizeBytes?: number;
   /** Bound of the decoded mini-blocks kept in memory. Default 1024. */
   readonly decodedCountMax?: number;
+  /** Bound of the records behind them, which they keep in memory, bytes. Default 64 MiB. */
+  readonly decodedSizeBytes?: number;
 };
+
+/** A decoded mini-block and the size of the record that its byte strings are views of. */
+type DecodedMiniBlock = { readonly miniBlock: MiniBlock; readonly sizeBytes: number };
 
 const RECENT_SIZE_BYTES_DEFAULT = 1 << 26;
 const DECODED_COUNT_DEFAULT = 1024;
+const DECODED_SIZE_BYTES_DEFAULT = 1 << 26;
 /** How often a closed segment's index file is looked for: once in so many records. */
 const MAINTENANCE_INTERVAL_RECORDS = 1024;
 /** Most records between a block's predecessor and its `open` that are looked through. */
@@ -64,10 +70,13 @@ export class ChainStore {
   readonly #reader: SegmentLogReader;
   readonly #index: ChainIndex;
   readonly #recent = new Map<number, ChainRecord>();
-  readonly #decoded = new Map<number, MiniBlock>();
+  /** By number, the one used longest ago first. */
+  readonly #decoded = new Map<number, DecodedMiniBlock>();
   readonly #recentSizeBytesMax: number;
   readonly #decodedCountMax: number;
+  readonly #decodedSizeBytesMax: number;
   #recentSizeBytes = 0;
+  #decodedSizeBytes = 0;
   #lastSequence = -1;
   #headVersion = 0;
   #headBlock: StoredBlock;
@@ -86,6 +95,7 @@ export class ChainStore {
     this.#options = options;
     this.#recentSizeBytesMax = options.recentSizeBytes ?? RECENT_SIZE_BYTES_DEFAULT;
     this.#decodedCountMax = options.decodedCountMax ?? DECODED_COUNT_DEFAULT;
+    this.#decodedSizeBytesMax = options.decodedSizeBytes ?? DECODED_SIZE_BYTES_DEFAULT;
     this.#reader = new SegmentLogReader(disk, directory, options.identity);
     this.#index = new ChainIndex(disk, directory, options.identity);
     this.#headBlock = this.#genesisBlock();
@@ -118,11 +128,17 @@ export class ChainStore {
     return this.#reader.firstSequence ?? oldestRecent ?? this.#lastSequence + 1;
   }
 
-  /** Counts for the metrics: bytes of recent records, decoded mini-blocks, index files found damaged. */
-  get usage(): { recentSizeBytes: number; decodedCount: number; damagedIndexCount: number } {
+  /** Counts for the metrics: recent records, decoded mini-blocks, index files found damaged. */
+  get usage(): {
+    recentSizeBytes: number;
+    decodedCount: number;
+    decodedSizeBytes: number;
+    damagedIndexCount: number;
+  } {
     return {
       recentSizeBytes: this.#recentSizeBytes,
       decodedCount: this.#decoded.size,
+      decodedSizeBytes: this.#decodedSizeBytes,
       damagedIndexCount: this.#index.damagedCount,
     };
   }
@@ -145,6 +161,7 @@ export class ChainStore {
     this.#recent.clear();
     this.#decoded.clear();
     this.#recentSizeBytes = 0;
+    this.#decodedSizeBytes = 0;
     this.#reader.rollbackTo(sequence);
     this.#index.reset();
     this.#load(sequence);
@@ -192,12 +209,12 @@ export class ChainStore {
     if (known !== undefined) {
       this.#decoded.delete(number);
       this.#decoded.set(number, known);
-      return known;
+      return known.miniBlock;
     }
     const record = this.miniBlockRecord(number);
     if (record === null) return null;
     const miniBlock = decodeMiniBlock(record);
-    this.#keepDecoded(miniBlock);
+    this.#keepDecoded(miniBlock, record.bytes.length);
     return miniBlock;
   }
 
@@ -310,7 +327,7 @@ export class ChainStore {
     }
     const miniBlock = decodeMiniBlock(record);
     this.#index.add(sequence, miniBlockFacts(miniBlock));
-    this.#keepDecoded(miniBlock);
+    this.#keepDecoded(miniBlock, record.bytes.length);
   }
 
   #advanceHead(record: ChainRecord): void {
@@ -335,11 +352,20 @@ export class ChainStore {
     }
   }
 
-  #keepDecoded(miniBlock: MiniBlock): void {
-    this.#decoded.set(miniBlock.number, miniBlock);
-    if (this.#decoded.size <= this.#decodedCountMax) return;
-    const [oldest] = this.#decoded.keys();
-    if (oldest !== undefined) this.#decoded.delete(oldest);
+  #keepDecoded(miniBlock: MiniBlock, sizeBytes: number): void {
+    this.#forgetDecoded(miniBlock.number);
+    this.#decoded.set(miniBlock.number, { miniBlock, sizeBytes });
+    this.#decodedSizeBytes += sizeBytes;
+    for (const oldest of this.#decoded.keys()) {
+      const isTooLarge = this.#decodedSizeBytes > this.#decodedSizeBytesMax;
+      if (this.#decoded.size <= this.#decodedCountMax && !isTooLarge) return;
+      this.#forgetDecoded(oldest);
+    }
+  }
+
+  #forgetDecoded(number: number): void {
+    this.#decodedSizeBytes -= this.#decoded.get(number)?.sizeBytes ?? 0;
+    this.#decoded.delete(number);
   }
 
   #readBlock(indexed: IndexedBlock): StoredBlock | null {

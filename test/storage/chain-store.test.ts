@@ -141,6 +141,30 @@ describe("chain store", () => {
     expect(log.segments.length).toBeGreaterThan(5);
   });
 
+  test("decoded mini-blocks are bounded by the size of their records, not by their number alone", () => {
+    const disk = new SimulatedDisk(1);
+    const log = openLog(disk);
+    const records = new ChainFixture({ life: 1 }).extend(80);
+    log.append(asLogRecords(records));
+    const largest = Math.max(...records.map(({ bytes }) => bytes.length));
+    const options = { identity: IDENTITY, genesisHeader: GENESIS_HEADER, lastSequence: -1 };
+    const store = ChainStore.open(disk, DIRECTORY, {
+      ...options,
+      recentSizeBytes: 5000,
+      decodedSizeBytes: 3 * largest,
+    });
+    for (const record of records) {
+      store.follow(record);
+      expect(store.usage.decodedSizeBytes).toBeLessThanOrEqual(3 * largest);
+    }
+    expectAnswers(store, records);
+    expect(store.usage.decodedSizeBytes).toBeLessThanOrEqual(3 * largest);
+    expect(store.usage.decodedCount).toBeGreaterThan(1);
+    store.rollbackTo(20);
+    expectAnswers(store, records.slice(0, 21));
+    expect(store.usage.decodedSizeBytes).toBeLessThanOrEqual(3 * largest);
+  });
+
   test("opened at any record it answers the same, with index files, without, and with damaged ones", () => {
     const disk = new SimulatedDisk(1);
     const log = openLog(disk);
