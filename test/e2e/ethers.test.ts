@@ -61,8 +61,10 @@ describe("ethers", () => {
     const receipt = await sent.wait(1);
     expect(receipt?.status).toBe(1);
     expect(await token.getFunction("balanceOf")(bob)).toBe(25n);
-    const events = await token.queryFilter("Transfer", 0, "latest");
+    // "pending" shows the mini-blocks of the open EVM block too, "latest" the sealed blocks.
+    const events = await token.queryFilter("Transfer", 0, "pending");
     expect(events.length).toBe(2);
+    await node.until("sealing", async () => (await token.queryFilter("Transfer", 0, "latest")).length === 2);
     expect(receipt?.logs[0]?.address).toBe(await token.getAddress());
     const block = await provider.getBlock(receipt?.blockNumber ?? -1, true);
     expect(block?.prefetchedTransactions.map(({ hash }) => hash)).toContain(sent.hash);
