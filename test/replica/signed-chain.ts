@@ -4,6 +4,7 @@
 import { assert } from "#base/assert.ts";
 import { fromHex } from "#base/hex.ts";
 import { SeededRandom } from "#base/random.ts";
+import type { ChainSpec } from "#chain/chain-spec.ts";
 import type { Address } from "#chain/primitives.ts";
 import { contractAddress, create2Address } from "#chain/transaction.ts";
 import { keccak256 } from "#crypto/keccak256.ts";
@@ -35,6 +36,9 @@ const FACTORY_INIT = fromHex(`60258060095f395ff3${FACTORY_RUNTIME}`);
 /** Writes a slot, then reverts. */
 const REVERTING_INIT = fromHex("60016001555f5ffd");
 
+/** The last rules by which a contract can be destroyed after the transaction that made it. */
+const MORTAL_SPEC: Partial<ChainSpec> = { hardforkAt: () => "shanghai" };
+
 /** What a sequencer has made. */
 export type SignedChain = {
   readonly fixture: ProducerFixture;
@@ -46,8 +50,8 @@ export type SignedChain = {
 };
 
 /** Produces a chain of some 25 mini-blocks in 5 EVM blocks. */
-export async function produceChain(seed: number): Promise<SignedChain> {
-  const { fixture, digests } = await createSequencer([]);
+export async function produceChain(seed: number, spec: Partial<ChainSpec> = MORTAL_SPEC): Promise<SignedChain> {
+  const { fixture, digests } = await createSequencer([], spec);
   const random = new SeededRandom(seed);
   const store = contractAddress(ACCOUNTS[0]!.address, 0n);
   const factory = contractAddress(ACCOUNTS[1]!.address, 0n);
@@ -82,13 +86,13 @@ export async function produceChain(seed: number): Promise<SignedChain> {
 /** A sequencer that goes on from a log and notes the digest of its table with every record it hands out. */
 export async function createSequencer(
   kept: readonly ChainRecord[],
+  spec: Partial<ChainSpec> = MORTAL_SPEC,
 ): Promise<{ fixture: ProducerFixture; digests: Map<number, string> }> {
   const digests = new Map<number, string>();
   const records = kept.map((record) => record.bytes.slice());
   const fixture = await ProducerFixture.create({
     log: { records },
-    // The last rules by which a contract can be destroyed after the transaction that made it.
-    spec: { hardforkAt: () => "shanghai" },
+    spec,
     limits: { miniBlockIntervalUs: 10_000, blockTimeUs: 60_000 },
   });
   const note = () => digests.set(fixture.table.newest, tableDigest(fixture.table));
