@@ -26,6 +26,8 @@ export type ProducerLimits = {
   readonly reservedKeyCount: number;
   /** Transactions per EVM block that are run in vain because their writes have no room. */
   readonly trialCountMax: number;
+  /** Mini-blocks that a start may have to replay: production waits for a checkpoint rather than exceed it. At least 4. */
+  readonly replayMiniBlockCountMax: number;
   /** Sequence numbers reserved ahead in one go. */
   readonly reservationCount: number;
 };
@@ -39,6 +41,7 @@ export const DEFAULT_PRODUCER_LIMITS: ProducerLimits = {
   recordSizeBytesMax: 32 * 1024 * 1024,
   reservedKeyCount: 32_768,
   trialCountMax: 64,
+  replayMiniBlockCountMax: Number.MAX_SAFE_INTEGER,
   reservationCount: 1_000,
 };
 
@@ -88,6 +91,8 @@ export type ProducerCounters = {
   sealStallUs: number;
   /** Blocks that stalled. */
   sealStalls: number;
+  /** Steps that waited for a checkpoint. */
+  checkpointWaits: number;
   /** Steps that found the log's ring full. */
   logFull: number;
   /** Transactions put off because the block's gas was used up. */
@@ -110,6 +115,7 @@ export function createProducerCounters(): ProducerCounters {
     blocks: 0,
     sealStallUs: 0,
     sealStalls: 0,
+    checkpointWaits: 0,
     logFull: 0,
     blockGasFull: 0,
     stateFull: 0,
@@ -122,5 +128,5 @@ export function createProducerCounters(): ProducerCounters {
 export type StepResult = {
   /** Microseconds; 0 = call again at once. */
   readonly sleepUs: number;
-  readonly state: "working" | "idle" | "waiting for state root" | "log full" | "drained";
+  readonly state: "working" | "idle" | "waiting for state root" | "waiting for checkpoint" | "log full" | "drained";
 };

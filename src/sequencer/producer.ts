@@ -59,6 +59,7 @@ export class BlockProducer {
   #environment: BlockEnvironment | null = null;
   #dueUs = 0;
   #isStalled = false;
+  #replayBase: number | null = null;
   #trialCount = 0;
   #durable: DurablePayload | null = null;
   #durableEmittedAtUs = 0;
@@ -124,8 +125,14 @@ export class BlockProducer {
     this.#durable = mark;
   }
 
+  /** Tells from which state version a start would replay: that of the newest checkpoint on disk. Until told, the head. */
+  noteReplayBase(version: number): void {
+    this.#replayBase = Math.max(this.#replayBase ?? 0, version);
+  }
+
   /** Tells of a finished checkpoint; announced in the log at the next step. When too many wait, the oldest is left out. */
   noteCheckpoint(payload: CheckpointPayload): void {
+    this.noteReplayBase(payload.version);
     if (this.#checkpoints.length >= PENDING_CHECKPOINTS_MAX) this.#checkpoints.shift();
     this.#checkpoints.push(payload);
   }
@@ -180,6 +187,10 @@ export class BlockProducer {
   }
 
   #restResult(): StepResult {
+    if (this.#replayRoom() <= 1 && this.#running.transactionCount === 0) {
+      this.#deps.counters.checkpointWaits++;
+      return { sleepUs: ROOT_POLL_US, state: "waiting for checkpoint" };
+    }
     if (this.#isBlockFinal()) return { sleepUs: ROOT_POLL_US, state: "waiting for state root" };
     const isWorking = this.#deps.pool.hasReady || this.#running.transactionCount > 0;
     if (isWorking) return { sleepUs: 0, state: "working" };
@@ -214,6 +225,12 @@ export class BlockProducer {
     this.#contents = new BlockContents();
   }
 
+  /** Mini-blocks that may still be sealed before a start would have to replay too many. The last one is for an empty block. */
+  #replayRoom(): number {
+    this.#replayBase ??= this.#head.nextMiniBlockNumber;
+    return this.#deps.limits.replayMiniBlockCountMax - (this.#head.nextMiniBlockNumber - this.#replayBase);
+  }
+
   /** Prepares execution in the open block; the system calls belong to its first mini-block. @see EIP-4788, EIP-2935 */
   async #enterBlock({ payload, miniBlockCount }: OpenBlock): Promise<void> {
     const { engine, spec, pool } = this.#deps;
@@ -242,6 +259,7 @@ export class BlockProducer {
     const now = clock.nowUs();
     if (now < this.#dueUs) return false;
     const open = must(this.#head.open, "a block to seal");
+    if (open.miniBlockCount === 0 && this.#replayRoom() <= 0) return false;
     if (spec.stateRootDelay === 0) this.#completeBlock(open);
     const stateRoot = this.#rootForSeal(open.payload.blockNumber);
     if (stateRoot === null) {
@@ -314,6 +332,7 @@ export class BlockProducer {
       if (this.#unsent.length > 0 || now - startedAtUs >= limits.sliceUs) break;
       if (this.#reservedEnd - this.#head.nextSequence < RESERVE_COUNT_PER_STEP) break;
       if (now >= this.#dueUs && !this.#isStalled) break;
+      if (this.#running.transactionCount === 0 && this.#replayRoom() <= 1) break;
       const entry = pool.next();
       if (entry === null) break;
       await this.#execute(entry, now);
@@ -335,6 +354,10 @@ export class BlockProducer {
     const room = this.#room();
     if (fitsIn(addFootprints(this.#running.footprint, worst), room)) return this.#executeShared(entry, nowUs);
     this.#completeBlock(open); // whatever has been written counts exactly from here on
+    if (this.#replayRoom() <= 0) {
+      pool.defer(entry);
+      return;
+    }
     if (fitsIn(addFootprints(this.#running.footprint, worst), this.#room())) return this.#executeShared(entry, nowUs);
     return this.#executeAlone(entry, nowUs);
   }

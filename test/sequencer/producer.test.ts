@@ -374,6 +374,26 @@ describe("the log", () => {
     expect(fixture.producer.head.checkpointVersion).toBe(1);
   });
 
+  test("a start never has to replay more than the limit: production waits for a checkpoint", async () => {
+    const fixture = await ProducerFixture.create({ limits: { replayMiniBlockCountMax: 6 } });
+    fixture.producer.noteReplayBase(0);
+    for (let i = 0; i < 20; i++) {
+      fixture.send(0);
+      await fixture.runFor(300_000);
+    }
+    const heldAt = fixture.table.newest;
+    expect(heldAt).toBeGreaterThanOrEqual(5);
+    expect(heldAt).toBeLessThanOrEqual(6);
+    expect(fixture.counters.checkpointWaits).toBeGreaterThan(0);
+    const included = fixture.counters.transactionsIncluded;
+    expect(included).toBeLessThan(20);
+    fixture.producer.noteCheckpoint({ version: 4, blockNumber: 1, keyCount: 5, sizeBytes: 10, digest: word(4) });
+    await fixture.runFor(3_000_000);
+    expect(fixture.table.newest).toBeGreaterThan(heldAt);
+    expect(fixture.table.newest).toBeLessThanOrEqual(10);
+    expect(fixture.counters.transactionsIncluded).toBeGreaterThan(included);
+  });
+
   test("drain seals what runs and leaves the block open", async () => {
     const fixture = await ProducerFixture.create({ limits: { sliceUs: 1 } });
     await fixture.settle();

@@ -36,6 +36,7 @@ const RECORDS_PER_TURN = 64;
 /** Sealed heads kept, so that a roll-back finds the block boundary before it. */
 const SEALED_HEAD_COUNT_MAX = 256;
 const INDEX_INTERVAL_MS = 5_000;
+const CHECKPOINT_RETRY_MS = 1_000;
 /** Time between two looks at the durable mark by a checkpoint that waits for it. */
 const DURABLE_POLL_MS = 5;
 
@@ -73,6 +74,8 @@ class Committer {
   #job: CheckpointJob | null = null;
   #indexing: Generator<void, number[]> | null = null;
   #indexedAtMs = 0;
+  /** When a checkpoint that failed is tried again; the producer may be waiting for it. */
+  #retryCheckpointAtMs = Number.POSITIVE_INFINITY;
 
   constructor(start: ThreadStart, port: ThreadPort, recovered: Recovered) {
     const { setup } = start;
@@ -226,6 +229,10 @@ class Committer {
       await this.#commitSteps();
       await this.#announceRoot(this.#head.open.payload.blockNumber, this.#head.nextMiniBlockNumber);
     }
+    if (this.#job === null && performance.now() >= this.#retryCheckpointAtMs) {
+      this.#retryCheckpointAtMs = Number.POSITIVE_INFINITY;
+      this.#beginCheckpointIfDue(must(this.#sealedHeads.at(-1), "the last sealed block"));
+    }
     if (this.#job !== null) return this.#advanceCheckpoint(this.#job);
     return this.#advanceIndex();
   }
@@ -237,6 +244,7 @@ class Committer {
     this.#job = null;
     if (outcome.kind === "failed") {
       logThrough(this.#port)("checkpoint_refused", { reason: outcome.reason });
+      this.#retryCheckpointAtMs = performance.now() + CHECKPOINT_RETRY_MS;
       return 0;
     }
     const { checkpoint } = outcome;

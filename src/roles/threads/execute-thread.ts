@@ -121,6 +121,7 @@ class Executor {
         beneficiary: options.coinbase ?? signer.address,
         limits: {
           ...DEFAULT_PRODUCER_LIMITS,
+          replayMiniBlockCountMax: options.checkpointIntervalMiniBlocks,
           miniBlockIntervalUs: options.miniBlockIntervalMs * 1000,
           blockTimeUs: options.blockTimeMs * 1000,
           reservedKeyCount: Math.min(DEFAULT_PRODUCER_LIMITS.reservedKeyCount, Math.floor(table.recordCapacity / 16)),
@@ -135,6 +136,7 @@ class Executor {
       restored.head,
       restored.openMiniBlocks,
     );
+    this.#producer.noteReplayBase(restored.checkpointVersion);
     if (plan.nextTerm > restored.head.term) this.#openTerm(port, node);
     this.#meters = openExecuteMeters(start, { counters: this.#counters, pool: this.#pool, table });
     this.#intake = new Intake({
