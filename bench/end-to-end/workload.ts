@@ -18,6 +18,7 @@ export const WORKLOAD_KINDS: readonly WorkloadKind[] = ["native transfers", "tok
 const SUPPLY = 10n ** 30n;
 const FEE_CAP = 1_000_000_000_000n;
 const RECIPIENT_COUNT = 16;
+const DIGEST_ATTEMPT_COUNT_MAX = 20;
 
 /** One chain's worth of work: it is played from its beginning on every contender. */
 export class Workload {
@@ -71,6 +72,17 @@ export class Workload {
 
   /** A digest of what the work has led to: balances, token balances and nonces of everyone, and the token's supply. */
   async digest(rpc: HttpRpc): Promise<Hex> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#digestNow(rpc);
+      } catch (error) {
+        // A pruning anvil may drop the state of "latest" between choosing the block and reading it.
+        if (attempt === DIGEST_ATTEMPT_COUNT_MAX) throw error;
+      }
+    }
+  }
+
+  async #digestNow(rpc: HttpRpc): Promise<Hex> {
     const everyone = [...this.#recipients, ...this.senders.map(({ address }) => address)];
     const balances = await rpc.many(
       "eth_getBalance",

@@ -152,12 +152,14 @@ describe("the program", () => {
     mkdirSync(temporary, { recursive: true });
     const words = ["--ephemeral", "--port", "0", "--state-memory", "64MiB"];
     const child = Bun.spawn([nodeBinary(), ...words], { env: { TMPDIR: temporary }, stdout: "pipe", stderr: "ignore" });
+    process.on("exit", () => child.kill("SIGKILL"));
     for await (const chunk of child.stdout) if (new TextDecoder().decode(chunk).includes("Listening on")) break;
     // Native add-ons are unpacked here too, once for all processes.
     const chains = () => readdirSync(temporary).filter((name) => name.startsWith("megaeth-"));
-    expect(chains().length).toBe(1);
+    const running = chains();
     child.kill("SIGTERM");
     expect(await child.exited).toBe(0);
+    expect(running.length).toBe(1);
     expect(chains()).toEqual([]);
   });
 });
