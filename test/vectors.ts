@@ -7,6 +7,27 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 
+import type { Hardfork } from "#chain/hardforks.ts";
+
+/** The hardforks by the names that Ethereum's test vectors give them. */
+export const VECTOR_FORKS: Readonly<Record<string, Hardfork>> = {
+  Frontier: "frontier",
+  Homestead: "homestead",
+  EIP150: "tangerineWhistle",
+  EIP158: "spuriousDragon",
+  Byzantium: "byzantium",
+  Constantinople: "constantinople",
+  ConstantinopleFix: "petersburg",
+  Istanbul: "istanbul",
+  Berlin: "berlin",
+  London: "london",
+  Paris: "paris",
+  Shanghai: "shanghai",
+  Cancun: "cancun",
+  Prague: "prague",
+  Osaka: "osaka",
+};
+
 const ROOT = resolve(import.meta.dir, "..");
 const told = new Set<string>();
 

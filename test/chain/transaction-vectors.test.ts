@@ -8,7 +8,7 @@ import { parseGenesis } from "#chain/genesis.ts";
 import type { Hardfork } from "#chain/hardforks.ts";
 import { decodeTransaction, recoverSender, TransactionDecodeError, transactionHash } from "#chain/transaction.ts";
 import { checkStateless, intrinsicGas } from "#chain/validity.ts";
-import { vectorsFolder } from "#test/vectors.ts";
+import { VECTOR_FORKS, vectorsFolder } from "#test/vectors.ts";
 import { vectorFiles } from "./vectors.ts";
 
 type Outcome = {
@@ -21,24 +21,6 @@ type TransactionVectors = Readonly<
   Record<string, { readonly txbytes: string; readonly result: Readonly<Record<string, Outcome>> }>
 >;
 
-const FORKS: Readonly<Record<string, Hardfork>> = {
-  Frontier: "frontier",
-  Homestead: "homestead",
-  EIP150: "tangerineWhistle",
-  EIP158: "spuriousDragon",
-  Byzantium: "byzantium",
-  Constantinople: "constantinople",
-  ConstantinopleFix: "petersburg",
-  Istanbul: "istanbul",
-  Berlin: "berlin",
-  London: "london",
-  Paris: "paris",
-  Shanghai: "shanghai",
-  Cancun: "cancun",
-  Prague: "prague",
-  Osaka: "osaka",
-};
-
 const spec = parseGenesis({ config: { chainId: 1 }, alloc: {} }).spec;
 const folder = vectorsFolder("transaction-tests");
 
@@ -50,7 +32,7 @@ describe.skipIf(folder === null)("transaction-tests", () => {
     for await (const { file, json } of vectorFiles<TransactionVectors>(folder as string)) {
       for (const [name, vector] of Object.entries(json)) {
         for (const [forkName, expected] of Object.entries(vector.result)) {
-          const fork = FORKS[forkName];
+          const fork = VECTOR_FORKS[forkName];
           if (fork === undefined) throw new Error(`${file}: unknown fork ${forkName}`);
           count++;
           const actual = outcomeOf(vector.txbytes, fork);

@@ -10,31 +10,13 @@ import type { Hardfork } from "#chain/hardforks.ts";
 import type { RejectCode } from "#chain/reject.ts";
 import { decodeTransaction, recoverSender, TransactionDecodeError } from "#chain/transaction.ts";
 import { checkStateless } from "#chain/validity.ts";
-import { vectorsFolder } from "#test/vectors.ts";
+import { VECTOR_FORKS, vectorsFolder } from "#test/vectors.ts";
 import { vectorFiles } from "./vectors.ts";
 
 type Post = { readonly txbytes?: string; readonly expectException?: string };
 type StateTest = {
   readonly env: { readonly currentGasLimit: string };
   readonly post: Readonly<Record<string, readonly Post[]>>;
-};
-
-const FORKS: Readonly<Record<string, Hardfork>> = {
-  Frontier: "frontier",
-  Homestead: "homestead",
-  EIP150: "tangerineWhistle",
-  EIP158: "spuriousDragon",
-  Byzantium: "byzantium",
-  Constantinople: "constantinople",
-  ConstantinopleFix: "petersburg",
-  Istanbul: "istanbul",
-  Berlin: "berlin",
-  London: "london",
-  Paris: "paris",
-  Shanghai: "shanghai",
-  Cancun: "cancun",
-  Prague: "prague",
-  Osaka: "osaka",
 };
 
 /** What each exception may be called here; null: no signed transaction at all. Those that need state are not listed. */
@@ -70,7 +52,7 @@ describe.skipIf(folder === null)("official state tests", () => {
       for (const { env, post } of Object.values(json)) {
         for (const [forkName, cases] of Object.entries(post)) {
           for (const { txbytes, expectException } of cases) {
-            const fork = FORKS[forkName];
+            const fork = VECTOR_FORKS[forkName];
             if (fork === undefined || txbytes === undefined) continue;
             const actual = codeOf(txbytes, fork, BigInt(env.currentGasLimit));
             const expected = expectedCodes(expectException);

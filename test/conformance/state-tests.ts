@@ -11,6 +11,7 @@ import { decodeTransaction, recoverSender, TransactionDecodeError } from "#chain
 import { KECCAK_EMPTY, keccak256 } from "#crypto/keccak256.ts";
 import type { BlockEnvironment, Engine, TransactionResult } from "#evm/engine.ts";
 import type { Host } from "#evm/host.ts";
+import { VECTOR_FORKS } from "#test/vectors.ts";
 import { touchAccount, type World } from "./world.ts";
 
 type HexText = string;
@@ -55,24 +56,6 @@ export type StateCase = {
 /** null: passed; otherwise the first difference. */
 export type Verdict = string | null;
 
-const FORKS: Readonly<Record<string, Hardfork>> = {
-  Frontier: "frontier",
-  Homestead: "homestead",
-  EIP150: "tangerineWhistle",
-  EIP158: "spuriousDragon",
-  Byzantium: "byzantium",
-  Constantinople: "constantinople",
-  ConstantinopleFix: "petersburg",
-  Istanbul: "istanbul",
-  Berlin: "berlin",
-  London: "london",
-  Paris: "paris",
-  Shanghai: "shanghai",
-  Cancun: "cancun",
-  Prague: "prague",
-  Osaka: "osaka",
-};
-
 const BLOB_DEFAULTS = {
   cancun: { target: 3, max: 6, baseFeeUpdateFraction: 3_338_477n },
   prague: { target: 6, max: 9, baseFeeUpdateFraction: 5_007_716n },
@@ -84,7 +67,7 @@ export function casesOf(content: string, rewardsNothing: boolean): StateCase[] {
   const cases: StateCase[] = [];
   for (const [title, fixture] of Object.entries(fixtures)) {
     for (const [forkName, entries] of Object.entries(fixture.post)) {
-      const fork = FORKS[forkName];
+      const fork = VECTOR_FORKS[forkName];
       if (fork === undefined) throw new Error(`unknown fork in a fixture: ${forkName}`);
       for (const entry of entries) {
         const { data, gas, value } = entry.indexes;
@@ -193,7 +176,7 @@ function environmentOf({ fixture, fork }: StateCase, spec: ChainSpec): BlockEnvi
 }
 
 function blobRules(fixture: Fixture, fork: Hardfork): { target: number; max: number; baseFeeUpdateFraction: bigint } {
-  const name = Object.keys(FORKS).find((key) => FORKS[key] === fork)!;
+  const name = Object.keys(VECTOR_FORKS).find((key) => VECTOR_FORKS[key] === fork)!;
   const rules = fixture.config?.blobSchedule?.[name];
   if (rules === undefined) return isAtLeast(fork, "prague") ? BLOB_DEFAULTS.prague : BLOB_DEFAULTS.cancun;
   return {
