@@ -204,7 +204,7 @@ class Committer {
     assert(boundary !== undefined, "a roll-back before every sealed block that is kept");
     this.#sealedHeads = kept;
     this.#checkpoints.removeAbove(boundary.nextMiniBlockNumber);
-    this.#checkpointedVersion = Math.min(this.#checkpointedVersion, boundary.nextMiniBlockNumber);
+    this.#checkpointedVersion = this.#checkpoints.versions().at(-1) ?? 0;
     await this.#beginAt(boundary, lastKeptSequence);
   }
 
@@ -214,8 +214,13 @@ class Committer {
   #beginCheckpointIfDue(head: ChainHead): void {
     const { nextMiniBlockNumber: version } = head;
     const { checkpointIntervalMiniBlocks } = this.#start.setup.options;
-    // Half of the interval: the other half passes while the checkpoint is written and until a block boundary comes.
-    if (this.#job !== null || version - this.#checkpointedVersion < checkpointIntervalMiniBlocks / 2) return;
+    // Half of the interval: the other half passes while the checkpoint is written and until a block boundary comes. At the same
+    // versions on every node, so that replicas have checkpoints that the sequencer has signed.
+    const half = Math.floor(checkpointIntervalMiniBlocks / 2);
+    const before = this.#sealedHeads.at(-2)?.nextMiniBlockNumber ?? version;
+    const isCommonVersion = Math.floor(version / half) > Math.floor(before / half);
+    const isOverdue = version - this.#checkpointedVersion >= (half * 3) / 2;
+    if (this.#job !== null || !(isCommonVersion || isOverdue)) return;
     this.#job = new CheckpointJob({
       store: this.#checkpoints,
       view: new StateView(this.#start.setup.regions.state),

@@ -8,7 +8,7 @@ import { must } from "#base/assert.ts";
 import { toBareHex } from "#base/hex.ts";
 import { RingReader } from "#base/ring.ts";
 import { genesisHeader, parseGenesisDocument } from "#chain/genesis.ts";
-import type { Hash32 } from "#chain/primitives.ts";
+import type { Address, Hash32 } from "#chain/primitives.ts";
 import { transactionHash } from "#chain/transaction.ts";
 import { createReferenceEngine } from "#evm/reference/engine.ts";
 import { NodeStatus } from "#formats/memory/node-status.ts";
@@ -110,7 +110,7 @@ class ReadWorker {
       options: rpcOptionsOf(setup.options, parts.context.spec, setup.clientVersion),
       ports: {
         submit: (raw, options) => this.#pool.submit(raw, options),
-        pendingNonce: (address) => this.#pool.pendingNonce(address),
+        pendingNonce: (address) => this.#pendingNonce(address),
         pendingTransaction: (hash) => this.#pool.pendingTransaction(hash),
         awaitReceipt: (hash, deadlineMs) => this.#awaitReceipt(hash, deadlineMs),
         catchUp: () => this.#catchUp(),
@@ -191,6 +191,13 @@ class ReadWorker {
     if (record.header.type !== "term") this.#pace?.onRecord(record.header.sequence);
     if (record.header.type === "mini") this.#wakeReceiptWaiters(record.header.number);
     this.#wakeCatchUps();
+  }
+
+  /** The pool's answer, and never less than the state's: upstream may be behind or away. */
+  async #pendingNonce(address: Address): Promise<bigint> {
+    const inPool = await this.#pool.pendingNonce(address);
+    const inState = new StateView(this.#start.setup.regions.state).account(address)?.nonce ?? 0n;
+    return inPool > inState ? inPool : inState;
   }
 
   #awaitReceipt(hash: Hash32, deadlineMs: number): Promise<boolean> {

@@ -4,6 +4,7 @@
 import { Doorbell, type DoorbellHandle } from "#base/doorbell.ts";
 import type { LogEvent } from "#observability/event-table.ts";
 import type { LogFields } from "#observability/logger.ts";
+import { GarbagePace } from "./garbage-pace.ts";
 import type { ThreadPort } from "./thread-protocol.ts";
 
 /** What one look for work found: milliseconds to sleep at most (0 = look again after other events), or "stop". */
@@ -18,8 +19,10 @@ export const IDLE_SLEEP_MS = 1_000;
  */
 export async function runLoop(doorbell: DoorbellHandle, turn: () => Turn | Promise<Turn>): Promise<void> {
   const bell = new Doorbell(doorbell);
+  const garbage = new GarbagePace();
   for (;;) {
     const seen = bell.seen();
+    garbage.keep();
     const next = await turn();
     if (next === "stop") return;
     // A bell that rings in every turn must not keep timers and messages out.
@@ -31,8 +34,10 @@ export async function runLoop(doorbell: DoorbellHandle, turn: () => Turn | Promi
 /** Runs `turn` as {@link runLoop} does and blocks the thread while it sleeps: for threads without an event loop of their own. */
 export function runLoopSync(doorbell: DoorbellHandle, turn: () => Turn): void {
   const bell = new Doorbell(doorbell);
+  const garbage = new GarbagePace();
   for (;;) {
     const seen = bell.seen();
+    garbage.keep();
     const next = turn();
     if (next === "stop") return;
     if (next > 0) bell.waitSync(seen, Math.min(next, IDLE_SLEEP_MS));
