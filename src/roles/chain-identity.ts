@@ -1,6 +1,6 @@
 // The chain that a data directory holds: its genesis document is written at the first start and decides ever after.
 
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { bytesEqual } from "#base/bytes.ts";
 import { deriveDevelopmentAccounts } from "#chain/development-accounts.ts";
 import {
@@ -18,7 +18,8 @@ import { keccak256 } from "#crypto/keccak256.ts";
 import type { ChainIdentity } from "#formats/wire/record.ts";
 import { createMemoryTrie } from "#state/memory-trie.ts";
 import { MptCommitment } from "#state/mpt-commitment.ts";
-import { GENESIS_FILE } from "./data-layout.ts";
+import { RealDisk } from "#storage/real-disk.ts";
+import { GENESIS_FILE, LOG_DIRECTORY } from "./data-layout.ts";
 import type { NodeOptions } from "./node-options.ts";
 
 /** A genesis with what follows from it. */
@@ -35,6 +36,12 @@ export type IdentifiedGenesis = {
 export class GenesisMismatchError extends Error {
   override readonly name = "GenesisMismatchError";
   readonly code = "GENESIS_MISMATCH";
+}
+
+/** The chain's log is there and its genesis is not: to begin another chain over it would hide what was lost. */
+export class GenesisMissingError extends Error {
+  override readonly name = "GenesisMissingError";
+  readonly code = "GENESIS_MISSING";
 }
 
 /** Computes state root, block hash and identity of a genesis. */
@@ -60,11 +67,17 @@ export function identifyDocument(document: Uint8Array): Promise<IdentifiedGenesi
 /**
  * The genesis of the data directory, or null in a new one.
  * @throws {GenesisMismatchError} when `--genesis` names another chain
+ * @throws {GenesisMissingError} when a chain was begun here and the file is gone
  */
 export async function loadGenesis(directory: string, options: NodeOptions): Promise<IdentifiedGenesis | null> {
   const stored = tryRead(`${directory}/${GENESIS_FILE}`);
   const given = options.genesisFile === null ? null : readGenesisFile(options.genesisFile);
-  if (stored === null) return given === null ? null : identifyGenesis(given);
+  if (stored === null) {
+    if (existsSync(`${directory}/${LOG_DIRECTORY}`)) {
+      throw new GenesisMissingError(`${directory} holds a chain whose ${GENESIS_FILE} is gone: put it back`);
+    }
+    return given === null ? null : identifyGenesis(given);
+  }
   if (given !== null && !bytesEqual(given.document, stored)) {
     throw new GenesisMismatchError(`${directory} holds a chain with another genesis than ${options.genesisFile}`);
   }
@@ -76,6 +89,7 @@ export function storeGenesis(directory: string, genesis: Genesis): void {
   const path = `${directory}/${GENESIS_FILE}`;
   writeFileSync(`${path}.new`, genesis.document, { flush: true });
   renameSync(`${path}.new`, path);
+  new RealDisk(directory).syncDirectory("."); // before anything is signed for this chain
 }
 
 /** A funded development chain as the options describe it, beginning now and signed for by `sequencer`. */

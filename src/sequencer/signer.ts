@@ -1,7 +1,18 @@
 // The sequencer's signing key: one secp256k1 key in a file that only its owner may read. It is loaded once at start-up and
 // handed to the producer; no form of printing the object shows the key.
 
-import { closeSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname } from "node:path";
 import { toBareHex, toHex, tryFromHex } from "#base/hex.ts";
 import type { Address } from "#chain/primitives.ts";
 import { addressFromPrivateKey, isValidPrivateKey } from "#crypto/secp256k1.ts";
@@ -90,23 +101,29 @@ export function loadSigner(path: string): SequencerSigner {
   return new SequencerSigner(key);
 }
 
+/** Writes a new key beside its place and then moves it there, so that no crash leaves a file without a whole key. */
 function tryCreate(path: string): SequencerSigner | null {
-  let file: number;
-  try {
-    file = openSync(path, "wx", 0o600);
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "EEXIST") return null;
-    throw new SignerKeyError("KEY_FILE_UNWRITABLE", path, "cannot create the sequencer's key file", cause);
-  }
+  if (existsSync(path)) return null;
+  const draft = `${path}.new`;
   try {
     const key = generatePrivateKey();
-    writeSync(file, `${toBareHex(key)}\n`);
-    fsyncSync(file);
+    rmSync(draft, { force: true });
+    writeFileSync(draft, `${toBareHex(key)}\n`, { mode: 0o600, flag: "wx", flush: true });
+    renameSync(draft, path);
+    syncFolder(dirname(path));
     return new SequencerSigner(key);
   } catch (cause) {
-    throw new SignerKeyError("KEY_FILE_UNWRITABLE", path, "cannot write the sequencer's key file", cause);
+    throw new SignerKeyError("KEY_FILE_UNWRITABLE", path, "cannot create the sequencer's key file", cause);
+  }
+}
+
+/** The new name survives power loss; the log that this key signs does too. */
+function syncFolder(path: string): void {
+  const folder = openSync(path, "r");
+  try {
+    fsyncSync(folder);
   } finally {
-    closeSync(file);
+    closeSync(folder);
   }
 }
 

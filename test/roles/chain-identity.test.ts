@@ -13,13 +13,14 @@ import { GenesisError } from "#chain/genesis-json.ts";
 import { headerHash } from "#chain/header.ts";
 import {
   GenesisMismatchError,
+  GenesisMissingError,
   identifyDocument,
   identifyGenesis,
   loadGenesis,
   makeDevelopmentGenesis,
   storeGenesis,
 } from "#roles/chain-identity.ts";
-import { GENESIS_FILE } from "#roles/data-layout.ts";
+import { GENESIS_FILE, LOG_DIRECTORY } from "#roles/data-layout.ts";
 import type { NodeOptions } from "#roles/node-options.ts";
 import { genesisChanges } from "#state/commitment.ts";
 import { createLibraryTrie } from "#state/library-trie.ts";
@@ -102,6 +103,12 @@ describe("the genesis of a data directory", () => {
     expect(await identifyDocument(genesis.document)).toMatchObject({ identity });
     storeGenesis(folder, genesis);
     expect(await loadGenesis(folder, OPTIONS)).toMatchObject({ identity });
+  });
+
+  test("that is gone while the log is there is not made anew", async () => {
+    const folder = newFolder();
+    mkdirSync(join(folder, LOG_DIRECTORY));
+    await expect(loadGenesis(folder, OPTIONS)).rejects.toThrow(GenesisMissingError);
   });
 
   test("a named file is taken in a new folder and must be the same in an old one", async () => {

@@ -1,7 +1,7 @@
 // The sequencer's key file: made once, private, and never printed.
 
 import { afterAll, describe, expect, test } from "bun:test";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
@@ -47,6 +47,16 @@ describe("the key file", () => {
     }
     expect(codeOf(() => loadSigner(join(folder, "absent")))).toBe("KEY_FILE_UNREADABLE");
     expect(codeOf(() => loadOrCreateSigner(join(folder, "no", "folder")))).toBe("KEY_FILE_UNWRITABLE");
+  });
+
+  test("appears whole or not at all: what a crash left of an earlier attempt is no key", () => {
+    const path = join(folder, "crashed.key");
+    writeFileSync(`${path}.new`, "12", { mode: 0o644 });
+    const made = loadOrCreateSigner(path);
+    expect(made.isNew).toBe(true);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(loadSigner(path).address).toEqual(made.signer.address);
+    expect(existsSync(`${path}.new`)).toBe(false);
   });
 
   test("is never part of what is printed", () => {
