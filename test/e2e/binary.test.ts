@@ -2,11 +2,11 @@
 // signals, health, and a chain that is the same after every kind of stop and start.
 
 import { afterEach, describe, expect } from "bun:test";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Hex } from "viem";
-import { nodeBinary, scratchFolder } from "./node-binary.ts";
+import { endWithTestRun, nodeBinary, scratchFolder } from "./node-binary.ts";
 import { disposeAll, NodeProcess } from "./node-process.ts";
 import { nodeTest } from "./node-test.ts";
 import { playScenario } from "./scenario.ts";
@@ -151,14 +151,15 @@ describe("the program", () => {
     const temporary = join(scratchFolder(), "temporary");
     mkdirSync(temporary, { recursive: true });
     const words = ["--ephemeral", "--port", "0", "--state-memory", "64MiB"];
-    const child = Bun.spawn([nodeBinary(), ...words], { env: { TMPDIR: temporary }, stdout: "pipe", stderr: "ignore" });
-    process.on("exit", () => child.kill("SIGKILL"));
-    for await (const chunk of child.stdout) if (new TextDecoder().decode(chunk).includes("Listening on")) break;
+    const child = spawn(nodeBinary(), words, { env: { TMPDIR: temporary }, stdio: ["ignore", "pipe", "ignore"] });
+    endWithTestRun(child);
+    const exited = new Promise<number | null>((resolve) => child.on("close", resolve));
+    for await (const chunk of child.stdout) if (String(chunk).includes("Listening on")) break;
     // Native add-ons are unpacked here too, once for all processes.
     const chains = () => readdirSync(temporary).filter((name) => name.startsWith("megaeth-"));
     const running = chains();
     child.kill("SIGTERM");
-    expect(await child.exited).toBe(0);
+    expect(await exited).toBe(0);
     expect(running.length).toBe(1);
     expect(chains()).toEqual([]);
   });

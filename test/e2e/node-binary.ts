@@ -1,8 +1,8 @@
 // The program under test: ./megaeth, built when a source is newer than it, copied into a temporary folder with nothing
 // beside it. $MEGAETH_BINARY names another one to test.
 
-import { spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { chmodSync, copyFileSync, mkdtempSync, readdirSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
@@ -12,7 +12,19 @@ export const PROJECT_ROOT = resolve(import.meta.dir, "../..");
 const BUILT = join(PROJECT_ROOT, "megaeth");
 const INPUTS = ["src", "scripts/build.ts", "package-lock.json"];
 
+/** Reads process ids until its input ends, that is until the test run is gone, then ends those that run from the folder. */
+const WATCHER = `
+pids=
+while read -r pid; do pids="$pids $pid"; done
+for pid in $pids; do
+  case "$(readlink "/proc/$pid/exe")" in "$1"/*) kill -9 "$pid" ;; esac
+done
+sleep 0.2
+rm -rf "$1"
+`;
+
 let scratch: string | null = null;
+let watcher: ChildProcess | null = null;
 let copied: string | null = null;
 
 /** A folder of this test run that goes when the process ends. */
@@ -20,9 +32,17 @@ export function scratchFolder(): string {
   if (scratch === null) {
     const folder = mkdtempSync(join(tmpdir(), "megaeth-e2e-"));
     scratch = folder;
-    process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+    // A process of its own: exit handlers do not run at the end of every test run.
+    watcher = spawn("sh", ["-c", WATCHER, "watcher", folder], { stdio: ["pipe", "ignore", "ignore"], detached: true });
+    watcher.unref();
   }
   return scratch;
+}
+
+/** Sees to it that a process started from the scratch folder does not outlive the test run, however that ends. */
+export function endWithTestRun(child: ChildProcess): void {
+  scratchFolder();
+  watcher?.stdin?.write(`${child.pid}\n`);
 }
 
 /** The path of the copied program. @throws {Error} with the build's output when it does not build */

@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { HttpRpc, SocketRpc } from "./json-rpc.ts";
-import { nodeBinary, scratchFolder } from "./node-binary.ts";
+import { endWithTestRun, nodeBinary, scratchFolder } from "./node-binary.ts";
 
 /** How a node is started. */
 export type NodeOptions = {
@@ -30,20 +30,8 @@ const START_TIMEOUT_MS = 30_000;
 const OUTPUT_CHARS_MAX = 200_000;
 const SHOWN_CHARS_MAX = 6_000;
 
-const alive = new Set<ChildProcess>();
 const shown = new Set<NodeProcess>();
 let nodeCount = 0;
-
-function killAll(): void {
-  for (const child of alive) child.kill("SIGKILL");
-}
-process.on("exit", killAll);
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => {
-    killAll();
-    process.exit(1);
-  });
-}
 
 /** What every node that is not disposed of printed last, for a failure's text. */
 export function describeNodes(): string {
@@ -72,7 +60,12 @@ export class NodeProcess {
   /** Starts a node. @throws {Error} with its output when it does not come up */
   static async start(options: NodeOptions = {}): Promise<NodeProcess> {
     const node = new NodeProcess(options);
-    await node.restart();
+    try {
+      await node.restart();
+    } catch (error) {
+      node.signal("SIGKILL");
+      throw error;
+    }
     return node;
   }
 
@@ -86,13 +79,12 @@ export class NodeProcess {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;
-    alive.add(child);
+    endWithTestRun(child);
     let started = "";
     const { promise, resolve } = Promise.withResolvers<Exit>();
     this.#exit = promise;
     child.on("error", (error) => this.#record(`${error}\n`));
     child.on("close", (code, signal) => {
-      alive.delete(child);
       this.#record(`[${this.name} ended: ${code ?? signal}]\n`);
       resolve({ code, signal });
     });
