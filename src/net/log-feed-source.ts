@@ -7,8 +7,11 @@
 
 import { assert } from "#base/assert.ts";
 import type { Hash32 } from "#chain/primitives.ts";
+import { FormatError } from "#formats/codec.ts";
+import { decodeFeedMessage, type SnapshotMessage } from "#formats/wire/feed.ts";
 import { decodeCheckpoint } from "#formats/wire/payloads.ts";
 import { type ChainIdentity, decodeRecord, peekRecord } from "#formats/wire/record.ts";
+import { ANNOUNCEMENT_FILE } from "#replica/bootstrap.ts";
 import {
   CheckpointDamageError,
   type CheckpointMark,
@@ -57,6 +60,8 @@ export class LogFeedSource implements FeedSource {
   readonly #onDamage: (error: Error) => void;
   /** Encoded `checkpoint` records by the state version that they sign, oldest first. */
   readonly #signedCheckpoints = new Map<number, Uint8Array>();
+  /** The two signed records of the snapshot that this node itself began from; the log does not hold them. */
+  readonly #announcement: SnapshotMessage | null;
   #last: { sequence: number; term: number } | null;
 
   /** Opens a source; reads the log after the newest checkpoint once. */
@@ -73,6 +78,7 @@ export class LogFeedSource implements FeedSource {
     this.#onDamage = options.onDamage ?? (() => {});
     this.#checkpoints = new CheckpointStore(disk, checkpointDirectory, identity, "observe");
     this.#log = new SegmentLogReader(disk, logDirectory, identity, options.lastSequence);
+    this.#announcement = readAnnouncement(disk, `${checkpointDirectory}/${ANNOUNCEMENT_FILE}`);
     this.#recent = new RecentRecords(options.recentSizeBytes);
     this.#last = this.#findLast(options.lastSequence);
     this.#terms = new TermStarts((sequence) => this.#peek(sequence), this.oldestSequence(), this.#last);
@@ -222,10 +228,12 @@ export class LogFeedSource implements FeedSource {
   }
 
   #snapshotOf(reader: CheckpointReader): FeedSnapshot | null {
-    const checkpointRecord = this.#signedCheckpoints.get(reader.mark.version);
-    if (checkpointRecord === undefined) return null;
-    const sealRecord = this.#bytesOf(reader.mark.sequence);
-    if (sealRecord === null || peekRecord(sealRecord).type !== "seal") return null;
+    const { version, sequence } = reader.mark;
+    const received = this.#announcement;
+    const isReceived = received !== null && peekRecord(received.sealRecord).sequence === sequence;
+    const checkpointRecord = isReceived ? received.checkpointRecord : this.#signedCheckpoints.get(version);
+    const sealRecord = isReceived ? received.sealRecord : this.#bytesOf(sequence);
+    if (checkpointRecord === undefined || sealRecord === null || peekRecord(sealRecord).type !== "seal") return null;
     let isOpen = true;
     return {
       sealRecord,
@@ -251,5 +259,22 @@ export class LogFeedSource implements FeedSource {
       this.#onDamage(error);
       return null;
     }
+  }
+}
+
+/** What a bootstrap left beside its checkpoint; null when this node began at genesis. */
+function readAnnouncement(disk: Disk, path: string): SnapshotMessage | null {
+  if (!disk.exists(path)) return null;
+  const file = disk.openFile(path, { readOnly: true });
+  try {
+    const bytes = new Uint8Array(file.size());
+    file.read(0, bytes);
+    const message = decodeFeedMessage(bytes);
+    return message.type === "snapshot" ? message : null;
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    return null; // only the way to pass the snapshot on is lost
+  } finally {
+    file.close();
   }
 }

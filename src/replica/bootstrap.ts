@@ -9,6 +9,7 @@ import { assert } from "#base/assert.ts";
 import { bytesEqual, utf8 } from "#base/bytes.ts";
 import type { Address } from "#chain/primitives.ts";
 import { FormatError } from "#formats/codec.ts";
+import { encodeFeedMessage, type SnapshotMessage } from "#formats/wire/feed.ts";
 import { SnapshotDigest } from "#state/snapshot-digest.ts";
 import { ChainHead, type ChainHeadContext } from "#storage/chain-head.ts";
 import { CheckpointStore, type CheckpointWriter } from "#storage/checkpoint-store.ts";
@@ -29,6 +30,9 @@ export type SnapshotAnnouncement = {
   readonly chunkCount: number;
 };
 
+/** Name of the file beside the checkpoint with the two signed records, so that the snapshot can be passed on. */
+export const ANNOUNCEMENT_FILE = "announcement";
+
 /** Name of the file that makes a received snapshot the chain to go on with. */
 export const READY_FILE = "READY";
 
@@ -40,6 +44,7 @@ export class BootstrapReceiver {
   readonly #folder: string;
   readonly #head: ChainHead;
   readonly #chunkCount: number;
+  readonly #announcement: SnapshotMessage;
   readonly #digest = new SnapshotDigest();
   readonly #writer: CheckpointWriter;
   #nextChunk = 0;
@@ -67,10 +72,23 @@ export class BootstrapReceiver {
     if (bound.checkpoint.sizeBytes > freeBytes) {
       return `the snapshot takes ${bound.checkpoint.sizeBytes} bytes, the disk has ${freeBytes} left`;
     }
-    return new BootstrapReceiver(parts.disk, parts.folders.bootstrap, context, bound, chunkCount);
+    return new BootstrapReceiver(parts.disk, parts.folders.bootstrap, context, bound, announcement);
   }
 
-  private constructor(disk: Disk, folder: string, context: ChainHeadContext, bound: BoundSnapshot, chunkCount: number) {
+  private constructor(
+    disk: Disk,
+    folder: string,
+    context: ChainHeadContext,
+    bound: BoundSnapshot,
+    announcement: SnapshotAnnouncement,
+  ) {
+    const { sealRecord, checkpointRecord, chunkCount } = announcement;
+    this.#announcement = {
+      type: "snapshot",
+      sealRecord: sealRecord.slice(),
+      checkpointRecord: checkpointRecord.slice(),
+      chunkCount,
+    };
     this.#disk = disk;
     this.#folder = folder;
     this.bound = bound;
@@ -111,6 +129,7 @@ export class BootstrapReceiver {
     }
     this.#isOver = true;
     this.#writer.finish(this.#head.toBytes());
+    writeFileAtomically(this.#disk, this.#folder, ANNOUNCEMENT_FILE, encodeFeedMessage(this.#announcement));
     writeFileAtomically(this.#disk, this.#folder, READY_FILE, utf8(`${this.bound.checkpoint.version}\n`));
     return null;
   }
@@ -177,6 +196,10 @@ export function installBootstrap(disk: Disk, folders: BootstrapFolders): boolean
     disk.rename(`${bootstrap}/${name}`, `${checkpoints}/${name}`);
     disk.syncDirectory(checkpoints);
     disk.syncDirectory(bootstrap);
+  }
+  if (names.includes(ANNOUNCEMENT_FILE)) {
+    disk.rename(`${bootstrap}/${ANNOUNCEMENT_FILE}`, `${checkpoints}/${ANNOUNCEMENT_FILE}`);
+    disk.syncDirectory(checkpoints);
   }
   clearFolder(disk, bootstrap);
   return true;

@@ -4,7 +4,7 @@
 //   verify thread (decode, recover) ─▶ Intake.submit ─▶ admit ─▶ pool.add
 
 import type { Address, Hash32 } from "#chain/primitives.ts";
-import type { Reject } from "#chain/reject.ts";
+import { type Reject, rejectFeeCapTooLow } from "#chain/reject.ts";
 import { decodeTransaction } from "#chain/transaction.ts";
 import type { StateSource } from "#state/source.ts";
 import { type AdmissionRules, admit } from "./admission.ts";
@@ -16,6 +16,8 @@ export type IntakeResult =
   | { readonly kind: "rejected"; readonly reject: Reject }
   /** Only with `requireReady`: a lower nonce is missing, and nothing was stored. */
   | { readonly kind: "nonceGap"; readonly expectedNonce: bigint }
+  /** Only with `requireReady`: it could not run in the open block, and nothing was stored. */
+  | { readonly kind: "notReady"; readonly reason: string }
   /** The node takes nothing at the moment, and nothing was stored. */
   | { readonly kind: "unavailable"; readonly reason: string };
 
@@ -55,12 +57,19 @@ export class Intake {
     if (closed !== null) return { kind: "unavailable", reason: closed };
     const { raw, hash, sender } = candidate;
     const transaction = decodeTransaction(raw);
-    const refusal = admit(transaction, sender, source, this.#ports.rules(), raw.length);
+    const rules = this.#ports.rules();
+    const refusal = admit(transaction, sender, source, rules, raw.length);
     if (refusal !== null) return { kind: "rejected", reject: refusal };
     const accountNonce = source.account(sender)?.nonce ?? 0n;
     if (candidate.requireReady) {
       const expectedNonce = this.pendingNonce(sender);
       if (transaction.nonce > expectedNonce) return { kind: "nonceGap", expectedNonce };
+      if (transaction.maxFeePerGas < rules.baseFee) {
+        return {
+          kind: "notReady",
+          reason: rejectFeeCapTooLow(sender, transaction.maxFeePerGas, rules.baseFee).message,
+        };
+      }
     }
     const nowMs = this.#ports.nowMs();
     const added = pool.add({ transaction, sender, raw, hash, nowMs, accountNonce });

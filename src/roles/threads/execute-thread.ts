@@ -324,6 +324,9 @@ function replyToSubmit(reply: Reply, result: IntakeResult): void {
     case "nonceGap":
       reply(ReplyMessage.nonceGap, new ByteWriter(9).integer(result.expectedNonce).toBytes());
       break;
+    case "notReady":
+      reply(ReplyMessage.notReady, utf8(result.reason));
+      break;
     case "unavailable":
       reply(ReplyMessage.unavailable, utf8(result.reason));
       break;

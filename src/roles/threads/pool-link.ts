@@ -150,6 +150,8 @@ function readSubmitReply({ kind, body }: Reply, raw: Uint8Array): SubmitResult {
       const code = text.decode(reader.sized(1024)) as RejectCode;
       return { kind: "rejected", reject: { code, message: text.decode(reader.sized(1 << 16)) } };
     }
+    case ReplyMessage.notReady:
+      return { kind: "notReady", reason: new TextDecoder().decode(body) };
     default:
       return { kind: "unavailable", reason: new TextDecoder().decode(body) };
   }
