@@ -82,6 +82,10 @@ export const METRIC_TABLE = {
   mini_block_interval_seconds: histogram(INTERVAL_BOUNDS_SECONDS, "Time from one mini-block to the next."),
   mini_block_execution_seconds: histogram(LATENCY_BOUNDS_SECONDS, "Time that executing one mini-block took."),
   seal_stall_seconds_total: counter("Time that the executor waited at EVM block boundaries."),
+  production_waits_total: counter("Times that production had to wait, or put a transaction off, for want of room.", {
+    reason: ["log", "state", "block gas", "checkpoint"],
+  }),
+  transactions_too_large_total: counter("Transactions dropped because no record can hold what they do."),
   engine_used_total: counter("Transactions by the engine that ran them.", {
     kind: ["reference", "interpreter", "compiler"],
   }),
