@@ -80,7 +80,7 @@ export const METRIC_TABLE = {
   transactions_included_total: counter("Transactions in published mini-blocks."),
   gas_used_total: counter("Gas used by published transactions."),
   mini_block_interval_seconds: histogram(INTERVAL_BOUNDS_SECONDS, "Time from one mini-block to the next."),
-  mini_block_execution_seconds: histogram(LATENCY_BOUNDS_SECONDS, "Time that executing one mini-block took."),
+  execution_seconds_total: counter("Time that the executor spent in slices of execution."),
   seal_stall_seconds_total: counter("Time that the executor waited at EVM block boundaries."),
   production_waits_total: counter("Times that production had to wait, or put a transaction off, for want of room.", {
     reason: ["log", "state", "block gas", "checkpoint"],

@@ -138,6 +138,7 @@ export class NodeThreads {
     });
     this.#threads.push(thread);
     thread.onMessage = (message) => this.#hear(thread, message);
+    void thread.ready.then(() => this.#logger.log("thread_started", { thread: `${kind} ${index}` }));
     return thread;
   }
 

@@ -172,7 +172,9 @@ export class Node {
       throw error;
     }
     try {
-      return new Node(options, context, role, { regions, threads, reads, recovered: await recovery });
+      const node = new Node(options, context, role, { regions, threads, reads, recovered: await recovery });
+      logger.log("node_started", { port: node.server.port });
+      return node;
     } catch (error) {
       threads.the(role.writer).post({ type: "drain" }); // the port is taken, say: what runs already stops in order
       await threads.stop().catch(() => {}); // why it could not start is what counts
@@ -266,7 +268,10 @@ export class Node {
       meters,
       corsOrigins: corsOriginsOf(options, this.genesis.spec.development),
       readiness: () => this.#readiness(role, watch),
-      metricsText: () => renderMetrics(this.regions.metrics, info),
+      metricsText: () => {
+        metrics.gauge("log_durable_mini_block").set(this.status.get("durableVersion") - 1);
+        return renderMetrics(this.regions.metrics, info);
+      },
       feed: this.#feed,
     });
   }

@@ -24,9 +24,13 @@ export function openApplyMeters(start: ThreadStart, table: StateTable): ApplyMet
   const included = metrics.counter("transactions_included_total");
   const gasUsed = metrics.counter("gas_used_total");
   const records = metrics.gauge("state_records");
+  const codeBytes = metrics.gauge("code_bytes");
   metrics.gauge("state_records_capacity").set(table.recordCapacity);
   return {
-    update: () => records.set(table.keyCount),
+    update() {
+      records.set(table.keyCount);
+      codeBytes.set(table.plan.codeSizeBytes - table.freeCodeBytes);
+    },
     applied(type, before, after) {
       if (type === "seal") blocks.add(1);
       if (type !== "mini") return;

@@ -30,6 +30,7 @@ export function openExecuteMeters(
     following(metrics.counter("gas_used_total"), () => counters.gasUsed),
     following(metrics.counter("mini_blocks_total"), () => counters.miniBlocks),
     following(metrics.counter("blocks_total"), () => counters.blocks),
+    following(metrics.counter("execution_seconds_total"), () => counters.executionUs / 1e6),
     following(metrics.counter("seal_stall_seconds_total"), () => counters.sealStallUs / 1e6),
     following(metrics.counter("production_waits_total", { reason: "log" }), () => counters.logFull),
     following(metrics.counter("production_waits_total", { reason: "state" }), () => counters.stateFull),
@@ -44,6 +45,7 @@ export function openExecuteMeters(
   const pending = metrics.gauge("txpool_pending");
   const poolBytes = metrics.gauge("txpool_bytes");
   const records = metrics.gauge("state_records");
+  const codeBytes = metrics.gauge("code_bytes");
   const admitted = metrics.counter("txpool_admitted_total");
   metrics.gauge("state_records_capacity").set(table.recordCapacity);
   let updatedAtMs = 0;
@@ -56,6 +58,7 @@ export function openExecuteMeters(
       pending.set(pool.size);
       poolBytes.set(pool.sizeBytes);
       records.set(table.keyCount);
+      codeBytes.set(table.plan.codeSizeBytes - table.freeCodeBytes);
     },
     admitted: () => admitted.add(1),
     rejected: (code) => metrics.counter("txpool_rejects_total", { code }).add(1),
