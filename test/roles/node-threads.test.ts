@@ -97,7 +97,8 @@ describe("node threads", () => {
     await expect(failing).rejects.toThrow("read thread: no memory");
     worker(1).onerror({ message: "later", preventDefault: () => {} });
     expect((await threads.failed).message).toBe("read thread: no memory");
-    expect(lines.map((line) => JSON.parse(line).event)).toEqual(["thread_failed", "thread_failed"]);
+    const events = lines.map((line) => JSON.parse(line).event);
+    expect(events).toEqual(["thread_started", "thread_started", "thread_failed", "thread_failed"]);
   });
 
   test("an uncaught error of a worker is its failure", async () => {
