@@ -157,6 +157,7 @@ export class Node {
     });
     try {
       const writer = threads.start(role.writer, 0, null);
+      threads.prepare(2 + options.readWorkerCount + regions.verified.length);
       await untilReady(threads, [recovery]);
       const recovered = await recovery;
       reportRecovery(logger, recovered);
