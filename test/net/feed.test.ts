@@ -13,6 +13,7 @@ import {
   FEED_CLOSE_CODES,
   FEED_VERSION,
   type FeedErrorCode,
+  type FeedMessage,
   unpackRecords,
 } from "#formats/wire/feed.ts";
 import { FeedClient, type FeedClientHandler, type FeedPosition } from "#net/feed-client.ts";
@@ -386,6 +387,15 @@ describe("messages", () => {
       const chunk = decodeFeedMessage(encodeChunkMessage(1, records[0]!, codec));
       if (chunk.type !== "chunk") throw new Error("chunk expected");
       expect(decompressData(chunk)).toEqual(records[0]!);
+    }
+  });
+
+  test("names that every object inherits are neither message types nor error codes", () => {
+    for (const name of ["constructor", "toString", "__proto__", "hasOwnProperty"]) {
+      const typed = encodeFeedMessage({ type: name } as unknown as FeedMessage);
+      expect(() => decodeFeedMessage(typed), name).toThrow(FormatError);
+      const coded = encodeFeedMessage({ type: "error", code: name as FeedErrorCode, message: "" });
+      expect(() => decodeFeedMessage(coded), name).toThrow(FormatError);
     }
   });
 

@@ -154,10 +154,9 @@ export function decodeFeedMessage(bytes: Uint8Array): FeedMessage {
   }
   if (typeof value !== "object" || value === null) throw new FormatError("not a message", 0);
   const message = value as Record<string, unknown>;
-  const fields = typeof message.type === "string" ? FIELDS[message.type as FeedMessage["type"]] : undefined;
-  if (fields === undefined) throw new FormatError("unknown message type", 0);
-  for (const [name, isValid] of Object.entries(fields)) {
-    if (!isValid(message[name])) throw new FormatError(`bad field ${name} of ${String(message.type)}`, 0);
+  if (!isNameIn(FIELDS, message.type)) throw new FormatError("unknown message type", 0);
+  for (const [name, isValid] of Object.entries(FIELDS[message.type])) {
+    if (!isValid(message[name])) throw new FormatError(`bad field ${name} of ${message.type}`, 0);
   }
   return value as FeedMessage;
 }
@@ -212,6 +211,11 @@ export function decompressData(message: RecordsMessage | ChunkMessage): Uint8Arr
 
 type FieldCheck = (value: unknown) => boolean;
 
+/** Whether a peer's word is a key of a table; what every object inherits ("constructor") is none. */
+function isNameIn<T extends object>(table: T, word: unknown): word is keyof T {
+  return typeof word === "string" && Object.hasOwn(table, word);
+}
+
 const isCount: FieldCheck = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isSequence: FieldCheck = (value) => Number.isSafeInteger(value) && (value as number) >= -1;
 const isBytes: FieldCheck = (value) => value instanceof Uint8Array;
@@ -225,7 +229,7 @@ const isText: FieldCheck = (value) => typeof value === "string" && value.length 
 const isCodec: FieldCheck = (value) => value === "lz4" || value === "none";
 const isCodecList: FieldCheck = (value) => Array.isArray(value) && value.length <= 16 && value.every(isText);
 const isStart: FieldCheck = (value) => value === "records" || value === "snapshot";
-const isErrorCode: FieldCheck = (value) => typeof value === "string" && value in FEED_CLOSE_CODES;
+const isErrorCode: FieldCheck = (value) => isNameIn(FEED_CLOSE_CODES, value);
 
 const FIELDS: { readonly [Type in FeedMessage["type"]]: { readonly [field: string]: FieldCheck } } = {
   hello: {
