@@ -160,10 +160,15 @@ export class FeedServer {
     }
   }
 
-  /** The log was cut back to `lastSequence`: children beyond it get the records that replace the cut ones. */
+  /**
+   * The log was cut back to `lastSequence`: children beyond it get the records that replace the cut ones; one that is still
+   * receiving a snapshot of what was cut must begin anew.
+   */
   onRollback(lastSequence: number): void {
     for (const child of this.#children.values()) {
-      if (child.nextSequence > lastSequence + 1) child.nextSequence = lastSequence + 1;
+      if (child.nextSequence <= lastSequence + 1) continue;
+      if (child.snapshot === null) child.nextSequence = lastSequence + 1;
+      else this.#refuse(child, "not ready", "the snapshot was rolled back; try again");
     }
   }
 
@@ -299,6 +304,7 @@ export class FeedServer {
       this.#refuse(child, "malformed message", "acknowledges more than was sent");
       return;
     }
+    if (ack.bytes === 0) return; // takes nothing, so it buys no time either
     child.bytesInFlight -= ack.bytes;
     child.lastAckMs = 0;
     this.#pump(child);

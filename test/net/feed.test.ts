@@ -333,6 +333,60 @@ describe("following", () => {
   });
 });
 
+describe("while a snapshot is being sent", () => {
+  /** A server and a child without a network: its window takes one chunk of the snapshot of record 79 at a time. */
+  function begin() {
+    const log = new MemoryLog();
+    for (let i = 0; i < 100; i++) log.add(Uint8Array.of(i));
+    const one = Uint8Array.of(1);
+    const closed: string[] = [];
+    log.ready = {
+      sealRecord: one,
+      sealSequence: 79,
+      checkpointRecord: one,
+      chunkCount: 3,
+      chunk: (index) => new SeededRandom(index).bytes(10_000),
+      close: () => closed.push("closed"),
+    };
+    const counts = { slow: 0 };
+    const feed = new FeedServer(
+      log,
+      { ...OPTIONS, windowSizeBytes: 1_000, bootstrapDistance: 50 },
+      { children: () => {}, snapshot: () => {}, slowClosed: () => counts.slow++, sent: () => {} },
+    );
+    const sent: FeedMessage[] = [];
+    const socket: FeedSocket = {
+      sendBinary: (bytes) => sent.push(decodeFeedMessage(bytes)),
+      getBufferedAmount: () => 0,
+      close: (code) => closed.push(String(code)),
+    };
+    feed.onOpen(socket);
+    feed.onMessage(socket, encodeFeedMessage(hello()));
+    expect(sent.map(({ type }) => type)).toEqual(["welcome", "snapshot", "chunk"]);
+    return { log, feed, socket, sent, closed, counts };
+  }
+
+  test("a log that is cut back behind the snapshot ends the connection", () => {
+    const { log, feed, sent, closed } = begin();
+    log.records.length = 70;
+    feed.onRollback(69);
+    expect(sent.at(-1)).toMatchObject({ type: "error", code: "not ready" });
+    expect(closed).toEqual(["closed", String(FEED_CLOSE_CODES["not ready"])]);
+    expect(feed.childCount).toBe(0);
+  });
+
+  test("acknowledging nothing buys no time", () => {
+    const { feed, socket, sent, closed, counts } = begin();
+    for (let nowMs = 1_000; nowMs <= 13_000; nowMs += 1_000) {
+      feed.tick(nowMs);
+      feed.onMessage(socket, encodeFeedMessage({ type: "ack", bytes: 0 }));
+    }
+    expect(counts.slow).toBe(1);
+    expect(sent.at(-1)).toMatchObject({ type: "error", code: "too slow" });
+    expect(closed).toEqual(["closed", String(FEED_CLOSE_CODES["too slow"])]);
+  });
+});
+
 describe("refusals", () => {
   const cases: [FeedErrorCode, Partial<ReturnType<typeof hello>>, (log: MemoryLog) => void][] = [
     ["unsupported version", { version: 99 }, () => {}],
