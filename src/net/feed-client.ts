@@ -6,6 +6,7 @@ import {
   decodeFeedMessage,
   decompressData,
   encodeFeedMessage,
+  FEED_DATA_SIZE_BYTES_MAX,
   FEED_VERSION,
   type FeedErrorCode,
   type HelloMessage,
@@ -44,9 +45,13 @@ export type FeedClientOptions = {
   readonly retryMsMax: number;
   /** No message for this long: the connection is dropped and made anew. */
   readonly silenceMsMax: number;
+  /** Bytes that may wait for the handler; a parent that sends more heeds no acknowledgement. Default two of the largest messages. */
+  readonly queueSizeBytesMax?: number;
 };
 
 const ACK_SIZE_BYTES = 128 * 1024;
+/** Messages that wait for the handler, bytes: far above any window and the one message that may exceed it. */
+const QUEUE_SIZE_BYTES_MAX = 2 * FEED_DATA_SIZE_BYTES_MAX;
 
 /** Follows one parent until {@link stop}. */
 export class FeedClient {
@@ -54,6 +59,7 @@ export class FeedClient {
   readonly #handler: FeedClientHandler;
   #socket: WebSocket | null = null;
   #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
   #working = false;
   #unacknowledgedBytes = 0;
   #retryMs: number;
@@ -100,6 +106,7 @@ export class FeedClient {
     this.#socket = socket;
     this.#refusal = null;
     this.#queue = [];
+    this.#queuedBytes = 0;
     this.#unacknowledgedBytes = 0;
     this.#heard(socket);
     socket.onopen = () => {
@@ -113,11 +120,21 @@ export class FeedClient {
       this.#heard(socket);
       if (socket !== this.#socket || !(event.data instanceof ArrayBuffer)) return;
       this.#handler.onReceived?.(event.data.byteLength);
-      this.#queue.push(new Uint8Array(event.data));
-      void this.#work(socket);
+      this.#enqueue(socket, new Uint8Array(event.data));
     };
     socket.onclose = (event) => this.#disconnected(socket, event.reason || `connection closed (${event.code})`);
     socket.onerror = () => this.#disconnected(socket, "connection failed");
+  }
+
+  #enqueue(socket: WebSocket, bytes: Uint8Array): void {
+    this.#queuedBytes += bytes.length;
+    if (this.#queuedBytes > (this.#options.queueSizeBytesMax ?? QUEUE_SIZE_BYTES_MAX)) {
+      this.#queue = [];
+      this.reconnect("the parent sends more than is acknowledged");
+      return;
+    }
+    this.#queue.push(bytes);
+    void this.#work(socket);
   }
 
   async #work(socket: WebSocket): Promise<void> {
@@ -126,6 +143,7 @@ export class FeedClient {
     try {
       while (this.#queue.length > 0 && socket === this.#socket) {
         const bytes = this.#queue.shift()!;
+        this.#queuedBytes -= bytes.length;
         const problem = await this.#handle(bytes);
         if (socket !== this.#socket) return;
         if (problem !== null) {

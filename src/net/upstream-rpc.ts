@@ -71,7 +71,8 @@ export class UpstreamRpc {
     if (outcome.kind !== "result" || typeof outcome.value !== "object" || outcome.value === null) return null;
     if ((outcome.value as { blockHash?: unknown }).blockHash !== null) return null;
     const raw = rawFromJson(outcome.value, hash);
-    const sender = raw === null ? null : recoverSender(decodeTransaction(raw));
+    const transaction = raw === null ? null : tryDecode(raw);
+    const sender = transaction === null ? null : recoverSender(transaction);
     return raw === null || sender === null ? null : { raw, sender };
   }
 

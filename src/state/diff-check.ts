@@ -81,7 +81,8 @@ function checkUpdates(diff: StateDiff, base: DiffBase): string | null {
   }
   if (newCount !== diff.newKeys.length) return "a new key has no value";
   const changed = diff.accounts.length + diff.slots.length - newCount;
-  return changed > base.changeCountMax ? `${changed} changed keys, at most ${base.changeCountMax}` : null;
+  if (changed <= base.changeCountMax) return null;
+  return `${changed} changed keys, at most ${base.changeCountMax} (--state-memory)`;
 }
 
 function checkCodes(diff: StateDiff, base: DiffBase): string | null {

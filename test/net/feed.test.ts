@@ -423,6 +423,39 @@ describe("refusals", () => {
     expect(both.code).toBe(FEED_CLOSE_CODES["malformed message"]);
   });
 
+  test("a parent that sends without end is left while its child is busy", async () => {
+    const flood = encodeRecordsMessage(0, [new SeededRandom(5).bytes(10_000)], "none");
+    const server = Bun.serve({
+      port: 0,
+      hostname: "127.0.0.1",
+      fetch: (request, bun) => (bun.upgrade(request) ? undefined : new Response("feed")),
+      websocket: {
+        open: (socket) => {
+          for (let i = 0; i < 100; i++) socket.sendBinary(flood);
+        },
+        message: () => {},
+      },
+    });
+    cleanups.push(() => void server.stop(true));
+    const child = new Recorder();
+    child.onRecords = () => new Promise(() => {});
+    const client = new FeedClient(
+      {
+        url: `ws://127.0.0.1:${server.port}/feed`,
+        client: "test",
+        retryMsMin: 60_000,
+        retryMsMax: 60_000,
+        silenceMsMax: 30_000,
+        queueSizeBytesMax: 100_000,
+      },
+      child,
+    );
+    cleanups.push(() => client.stop());
+    client.start();
+    await until(() => child.reasons.length > 0, "the child to leave");
+    expect(child.reasons).toEqual(["the parent sends more than is acknowledged"]);
+  });
+
   test("one child too many", async () => {
     const { url } = serve(new MemoryLog(), { childCountMax: 1 });
     follow(url, new Recorder());
