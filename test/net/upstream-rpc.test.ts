@@ -174,6 +174,14 @@ describe("what waits upstream", () => {
     }
   });
 
+  test("a transaction that no node could have taken is none, though its hash is right", async () => {
+    const raw = encodeTransaction({ ...decodeTransaction(signed({ type: 0 })), gasLimit: 1n << 200n });
+    const json = { ...render(signed({ type: 0 })), gas: toQuantity(1n << 200n) };
+    const { url } = serve(() => ({ result: json }));
+    expect(rawFromJson(json, transactionHash(raw))).toEqual(raw);
+    expect(await connect(url).pendingTransaction(transactionHash(raw))).toBeNull();
+  });
+
   test("every type of transaction comes back from its JSON", () => {
     const random = new SeededRandom(11);
     const entry = () => ({ address: random.bytes(20), storageKeys: [random.bytes(32), random.bytes(32)] });
