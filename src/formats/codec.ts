@@ -170,12 +170,6 @@ export class ByteReader {
     return high * 0x100000000 + this.#word(at);
   }
 
-  /** Eight bytes, little-endian, the whole range. */
-  u64big(): bigint {
-    const at = this.#take(8);
-    return (BigInt(this.#word(at + 4)) << 32n) | BigInt(this.#word(at));
-  }
-
   /** A varint; a non-minimal or too large one is refused. */
   varint(): number {
     const start = this.#offset;

@@ -64,7 +64,6 @@ export type FeedSnapshot = {
 /** One connected child's socket, as the server needs it. */
 export type FeedSocket = {
   sendBinary(bytes: Uint8Array): number;
-  getBufferedAmount(): number;
   close(code: number, reason: string): void;
 };
 

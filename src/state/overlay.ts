@@ -39,8 +39,6 @@ export class Overlay implements StateSource {
   #transaction = 0;
   #isInTransaction = false;
   #nextEpoch = 1;
-  #touchedKeyCount = 0;
-  #pendingCodeBytes = 0;
 
   /** @param source what lies beneath: the table, a pinned view or another overlay; it must not change while written over */
   constructor(source: StateSource) {
@@ -126,10 +124,7 @@ export class Overlay implements StateSource {
     const codeHash = keccak256(code);
     const key = toBareHex(codeHash);
     // Not journaled: code is addressed by content, and only what an account names at the end enters the diff.
-    if (!this.#codes.has(key)) {
-      this.#codes.set(key, code.slice());
-      this.#pendingCodeBytes += code.length;
-    }
+    if (!this.#codes.has(key)) this.#codes.set(key, code.slice());
     return codeHash;
   }
 
@@ -200,8 +195,6 @@ export class Overlay implements StateSource {
     this.#checkpoints.length = 0;
     this.#transaction = 0;
     this.#nextEpoch = 1;
-    this.#touchedKeyCount = 0;
-    this.#pendingCodeBytes = 0;
   }
 
   /** Every touched account, for `buildDiff`. */
@@ -211,23 +204,12 @@ export class Overlay implements StateSource {
     return this.#accounts.values();
   }
 
-  /** Accounts and slots touched so far: no diff of this overlay names more keys, known or new. */
-  get touchedKeyCount(): number {
-    return this.#touchedKeyCount;
-  }
-
-  /** Bytes of code put so far: no diff of this overlay carries more. */
-  get pendingCodeBytes(): number {
-    return this.#pendingCodeBytes;
-  }
-
   #account(address: Address): AccountEntry {
     const key = toBareHex(address);
     const known = this.#accounts.get(key);
     if (known !== undefined) return known;
     const entry = newAccountEntry(address, key, this.#source.account(address));
     this.#accounts.set(key, entry);
-    this.#touchedKeyCount++;
     return entry;
   }
 
@@ -238,7 +220,6 @@ export class Overlay implements StateSource {
     if (known !== undefined) return known;
     const entry = newSlotEntry(account, slot, this.#source.slot(address, slot));
     account.slots.set(key, entry);
-    this.#touchedKeyCount++;
     return entry;
   }
 

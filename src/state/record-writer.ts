@@ -138,11 +138,6 @@ export class RecordWriter {
     return this.#memory.piece(index)[this.#memory.recordWord(index) + RECORD_FLAGS]!;
   }
 
-  /** The code id that an account record holds now. */
-  codeId(index: number): number {
-    return this.#memory.piece(index)[this.#memory.recordWord(index) + ACCOUNT_CODE_ID]!;
-  }
-
   // Locks the next record; its words after the lock are zero except for version and flags.
   #begin(version: number, flags: number): number {
     const memory = this.#memory;

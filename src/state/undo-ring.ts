@@ -48,11 +48,6 @@ export class UndoRing {
     return this.#head;
   }
 
-  /** Oldest position still held. */
-  get tail(): number {
-    return this.#tail;
-  }
-
   /** Entries that fit. */
   get capacity(): number {
     return this.#mask + 1;

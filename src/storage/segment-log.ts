@@ -124,11 +124,6 @@ export class SegmentLog {
     return this.#unfinishedCut ?? this.#lastSequence;
   }
 
-  /** Bytes in the newest segment that are not known to be durable. */
-  get unsyncedBytes(): number {
-    return this.#active === null ? 0 : this.#active.endOffset - this.#active.syncedOffset;
-  }
-
   /** First sequences of all segments, ascending; all but the last are closed. */
   get segments(): number[] {
     return listSegments(this.#disk, this.#directory);

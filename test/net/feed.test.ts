@@ -357,7 +357,6 @@ describe("while a snapshot is being sent", () => {
     const sent: FeedMessage[] = [];
     const socket: FeedSocket = {
       sendBinary: (bytes) => sent.push(decodeFeedMessage(bytes)),
-      getBufferedAmount: () => 0,
       close: (code) => closed.push(String(code)),
     };
     feed.onOpen(socket);

@@ -196,22 +196,6 @@ describe("net changes", () => {
   });
 });
 
-test("bounds of the coming diff are counted while it grows", () => {
-  const { table, overlay } = begin();
-  expect([overlay.touchedKeyCount, overlay.pendingCodeBytes]).toEqual([0, 0]);
-  transact(overlay, () => {
-    overlay.setSlot(address(1), word(1), word(9));
-    overlay.slot(address(1), word(1));
-    overlay.account(address(7));
-    overlay.putCode(new Uint8Array(5));
-    overlay.putCode(new Uint8Array(5));
-    overlay.putCode(new Uint8Array(7));
-  });
-  expect([overlay.touchedKeyCount, overlay.pendingCodeBytes]).toEqual([3, 12]);
-  install(table, overlay);
-  expect([overlay.touchedKeyCount, overlay.pendingCodeBytes]).toEqual([0, 0]);
-});
-
 describe("order of new keys", () => {
   const names = (keys: readonly NewKey[]) =>
     keys.map((key) => (key.kind === "account" ? `a${key.address[19]}` : `s${key.ownerIndex}/${key.slot[31]}`));
