@@ -22,7 +22,7 @@ import {
   encodeChunkHeader,
 } from "#formats/disk/checkpoint.ts";
 import type { ChainIdentity } from "#formats/wire/record.ts";
-import { type Disk, type DiskFile, readExactly, TEMPORARY_SUFFIX } from "./disk.ts";
+import { type Disk, DiskError, type DiskFile, readExactly, TEMPORARY_SUFFIX } from "./disk.ts";
 import { WrongChainError } from "./log-errors.ts";
 
 /** What a checkpoint is a checkpoint of. */
@@ -133,7 +133,8 @@ export class CheckpointStore {
   }
 
   #open(path: string, version: number): CheckpointReader | null {
-    const file = this.#disk.openFile(path, { readOnly: true });
+    const file = this.#openListed(path);
+    if (file === null) return null;
     try {
       const reader = new CheckpointReader(path, file);
       requireChain(path, reader.identity, this.#identity);
@@ -144,6 +145,16 @@ export class CheckpointStore {
       if (!(error instanceof CheckpointDamageError)) throw error;
       this.reportSkipped(path, error.message);
       return null;
+    }
+  }
+
+  /** Null when the owner has removed the file since an observer listed it: newer ones took its place. */
+  #openListed(path: string): DiskFile | null {
+    try {
+      return this.#disk.openFile(path, { readOnly: true });
+    } catch (error) {
+      if (error instanceof DiskError && error.code === "ENOENT") return null;
+      throw error;
     }
   }
 

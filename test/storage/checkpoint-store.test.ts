@@ -59,6 +59,17 @@ describe("checkpoint store", () => {
     expect(disk.list(DIRECTORY).length).toBe(2);
   });
 
+  test("an observer passes over one that the owner removes while it looks", () => {
+    const { disk, store } = filled();
+    const observer = new CheckpointStore(disk, DIRECTORY, IDENTITY, "observe");
+    const readers = observer.readers();
+    expectIntact(readers.next().value as CheckpointReader, 30);
+    write(store, 40);
+    expect(store.versions()).toEqual([30, 40]);
+    expect(readers.next().done).toBe(true);
+    expect(observer.skipped).toEqual([]);
+  });
+
   test("abort and a failing disk leave what was there", () => {
     for (let failAt = 0; failAt < 16; failAt++) {
       const { disk, store } = filled();
