@@ -252,8 +252,12 @@ export class FeedServer {
     let nextSequence = hello.lastSequence + 1;
     if (newerTerm !== null && nextSequence > newerTerm) {
       nextSequence = newerTerm;
-    } else if (head !== null && nextSequence > head.sequence + 1) {
-      return { kind: "refused", code: "not ready", message: `this node is at record ${head.sequence}, behind you` };
+    } else if (nextSequence > (head?.sequence ?? -1) + 1) {
+      return {
+        kind: "refused",
+        code: "not ready",
+        message: `this node is at record ${head?.sequence ?? -1}, behind you`,
+      };
     } else if (hello.lastHash !== null && hello.lastSequence >= oldest) {
       const own = this.#source.hashOf(hello.lastSequence);
       if (own === null || !bytesEqual(own, hello.lastHash)) {

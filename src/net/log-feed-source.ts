@@ -270,7 +270,10 @@ function readAnnouncement(disk: Disk, path: string): SnapshotMessage | null {
     const bytes = new Uint8Array(file.size());
     file.read(0, bytes);
     const message = decodeFeedMessage(bytes);
-    return message.type === "snapshot" ? message : null;
+    if (message.type !== "snapshot") return null;
+    peekRecord(message.sealRecord);
+    peekRecord(message.checkpointRecord);
+    return message;
   } catch (error) {
     if (!(error instanceof FormatError)) throw error;
     return null; // only the way to pass the snapshot on is lost

@@ -145,6 +145,10 @@ export class Follower {
     const head = this.head;
     if (record.header.term <= head.term) return this.#acceptKnown(record);
     if (record.header.sequence >= head.nextSequence) return this.#acceptNext(record, undefined);
+    if (term.lastKeptVersion < head.durable.version) {
+      const detail = `term ${record.header.term} goes back to version ${term.lastKeptVersion}`;
+      return { kind: "halted", detail: `${detail}, and version ${head.durable.version} was announced as durable` };
+    }
     const at = this.#heads.findIndex((head) => head.nextSequence === record.header.sequence);
     const kept = at < 0 ? this.#headBefore(record.header.sequence) : this.#heads[at]!;
     if (kept === null) {

@@ -16,7 +16,7 @@ import type { Logger } from "#observability/logger.ts";
 import type { Counter, Metrics } from "#observability/metrics.ts";
 import { BootstrapReceiver } from "#replica/bootstrap.ts";
 import type { ChainHeadContext } from "#storage/chain-head.ts";
-import type { Disk } from "#storage/disk.ts";
+import { type Disk, DiskError } from "#storage/disk.ts";
 import { BOOTSTRAP_FOLDERS } from "./data-layout.ts";
 import { FollowProgress } from "./follow-progress.ts";
 import type {
@@ -176,8 +176,8 @@ export class ReplicaLink {
         await inlet.write(FeedRingMessage.begin, new Uint8Array(0));
         return null;
       },
-      onSnapshot: async (snapshot) => this.#onSnapshot(snapshot),
-      onChunk: async (index, chunk) => this.#onChunk(index, chunk),
+      onSnapshot: async (snapshot) => this.#unlessDiskFails(() => this.#onSnapshot(snapshot)),
+      onChunk: async (index, chunk) => this.#unlessDiskFails(() => this.#onChunk(index, chunk)),
       onRecords: async (_, records) => {
         if (this.#receiver !== null) return this.#refuseTransport("records in the middle of a snapshot");
         for (const bytes of records) {
@@ -229,6 +229,18 @@ export class ReplicaLink {
   }
 
   // Snapshots
+
+  /** A disk that takes no snapshot, full say, ends this attempt; the next connection tries again. */
+  #unlessDiskFails(receive: () => string | null): string | null {
+    try {
+      return receive();
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.#receiver?.abort();
+      this.#receiver = null;
+      return this.#refuseTransport(`snapshot: ${error.message}`);
+    }
+  }
 
   #onSnapshot(announcement: SnapshotMessage): string | null {
     const { disk, context, sequencer } = this.#parts;

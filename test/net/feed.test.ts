@@ -455,6 +455,13 @@ describe("refusals", () => {
     expect(child.reasons).toEqual(["the parent sends more than is acknowledged"]);
   });
 
+  test("not ready: a parent whose log is still empty", async () => {
+    const { url } = serve(new MemoryLog());
+    const last = { lastSequence: 3, lastHash: new Uint8Array(32) };
+    const closed = await talk(url, encodeFeedMessage({ ...hello(), ...last, genesisHash: IDENTITY.genesisHash }));
+    expect(closed.code).toBe(FEED_CLOSE_CODES["not ready"]);
+  });
+
   test("one child too many", async () => {
     const { url } = serve(new MemoryLog(), { childCountMax: 1 });
     follow(url, new Recorder());

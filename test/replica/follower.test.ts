@@ -2,7 +2,7 @@
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { decodeMiniBlock } from "#formats/wire/mini-block.ts";
-import { encodeTerm } from "#formats/wire/payloads.ts";
+import { encodeDurable, encodeTerm } from "#formats/wire/payloads.ts";
 import type { ChainRecord } from "#formats/wire/record.ts";
 import { signRecord } from "#formats/wire/record.ts";
 import { StateVersionGoneError, StateView } from "#state/view.ts";
@@ -152,6 +152,21 @@ describe("a new term", () => {
     const digest = replica.stateDigest();
     Object.defineProperty(replica.table, "rollbackTo", { value: () => false });
     expect(replica.accept(records[5]!.bytes)).toMatchObject({ kind: "halted" });
+    expect(replica.stateDigest()).toBe(digest);
+  });
+
+  test("halts when the sequencer takes back what it had announced as durable", async () => {
+    const { records } = await restartAt(5);
+    const replica = new TestReplica(chain.fixture).follow(chain.records);
+    const { head } = replica.follower;
+    const { nextSequence: sequence, nextMiniBlockNumber: number, parentHash, term } = head;
+    const mark = encodeDurable({ sequence: sequence - 1, version: number });
+    const header = { type: "durable" as const, term, sequence, number, parentHash };
+    const announced = signRecord(chain.fixture.identity, header, [mark], SEQUENCER_KEY);
+    expect(replica.accept(announced.bytes)).toEqual({ kind: "applied" });
+    const digest = replica.stateDigest();
+    const outcome = replica.accept(records[5]!.bytes);
+    expect(outcome.kind === "halted" && outcome.detail).toContain("announced as durable");
     expect(replica.stateDigest()).toBe(digest);
   });
 
