@@ -12,6 +12,7 @@ import {
   type Reject,
   rejectFeeCapTooLow,
   rejectInsufficientFunds,
+  rejectInsufficientFundsBumped,
   rejectInsufficientFundsQueued,
   rejectNonceTooLow,
   rejectSenderNotEoa,
@@ -99,7 +100,8 @@ function checkFunds(
   if (balance < cost) return rejectInsufficientFunds(balance, cost);
   if (holdings === null) return null;
   const spent = holdings.expenditure(sender);
-  const replacedCost = holdings.costAt(sender, transaction.nonce) ?? 0n;
-  const added = cost - replacedCost;
-  return balance < spent + added ? rejectInsufficientFundsQueued(balance, spent, added) : null;
+  const replacedCost = holdings.costAt(sender, transaction.nonce);
+  if (replacedCost === null) return balance < spent + cost ? rejectInsufficientFundsQueued(balance, spent, cost) : null;
+  const bump = cost - replacedCost;
+  return balance < spent + bump ? rejectInsufficientFundsBumped(balance, spent, bump) : null;
 }

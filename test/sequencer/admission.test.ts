@@ -125,5 +125,8 @@ describe("refused", () => {
       `insufficient funds for gas * price + value: balance ${COST + 9n}, queued cost 10, tx cost ${COST}, overshot 1`,
     );
     expect(judge({}, { balance: COST + 9n }, holdings(COST, COST - 9n))).toBeNull();
+    expect(judge({}, { balance: COST + 9n }, holdings(COST, COST - 10n))).toBe(
+      `insufficient funds for gas * price + value: balance ${COST + 9n}, queued cost ${COST}, tx bumped 10, overshot 1`,
+    );
   });
 });
