@@ -102,15 +102,21 @@ export function callData(request: TransactionRequest): Uint8Array {
 }
 
 /** What running a request needs besides the request. */
-export type MessageTerms = { readonly gasLimit: bigint; readonly baseFee: bigint; readonly gasCap: bigint };
+export type MessageTerms = {
+  readonly chainId: bigint;
+  readonly gasLimit: bigint;
+  readonly baseFee: bigint;
+  readonly gasCap: bigint;
+};
 
 /**
  * The message of a call or an estimate.
  * @param terms `gasLimit` stands in for an absent `gas`; nothing runs with more than `gasCap`
- * @throws {RpcError} -32000 when the fee fields contradict each other
+ * @throws {RpcError} -32000 when the fee fields contradict each other, or the request is for another chain
  */
 export function toCallMessage(request: TransactionRequest, terms: MessageTerms): CallMessage {
   checkFeeFields(request);
+  checkChainId(request, terms.chainId);
   const gas = request.gas ?? terms.gasLimit;
   return {
     from: request.from ?? ZERO_ADDRESS,
@@ -138,6 +144,15 @@ export function checkFeeFields(request: TransactionRequest): void {
   if (maxFeePerGas !== undefined && maxPriorityFeePerGas !== undefined && maxFeePerGas < maxPriorityFeePerGas) {
     throw serverError(`maxFeePerGas (${maxFeePerGas}) < maxPriorityFeePerGas (${maxPriorityFeePerGas})`);
   }
+}
+
+/**
+ * Refuses a request that names another chain.
+ * @throws {RpcError} -32000
+ */
+export function checkChainId({ chainId }: TransactionRequest, own: bigint): void {
+  if (chainId === undefined || chainId === own) return;
+  throw serverError(`chainId does not match node's (have=${chainId}, want=${own})`);
 }
 
 /** The price that GASPRICE shows: 0 without fee fields, else the effective price at this base fee. */

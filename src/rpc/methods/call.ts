@@ -27,7 +27,8 @@ export function call(
   return withStateAt(context, block, async (state) => {
     const { callGasLimit } = context.options;
     const env = state.environment();
-    const message = toCallMessage(request, { gasLimit: callGasLimit, baseFee: env.baseFee, gasCap: callGasLimit });
+    const { chainId, baseFee } = env;
+    const message = toCallMessage(request, { chainId, gasLimit: callGasLimit, baseFee, gasCap: callGasLimit });
     const host = new OverlayHost(state.source, (number) => blockHashAt(context, number));
     const outcome = await context.engine.call({ ...message, deadline: deadlineOf(context) }, env, host);
     return toHex(outputOf(outcome, context));
@@ -47,7 +48,7 @@ export function estimateGas(
     const { callGasLimit } = context.options;
     const env = state.environment();
     // Gas 0 stands for no limit of the message's own.
-    const terms = { gasLimit: 0n, baseFee: env.baseFee, gasCap: callGasLimit };
+    const terms = { chainId: env.chainId, gasLimit: 0n, baseFee: env.baseFee, gasCap: callGasLimit };
     const message = { ...toCallMessage(request, terms), gasPrice: feeCapOf(request), deadline: deadlineOf(context) };
     const host = new OverlayHost(state.source, (number) => blockHashAt(context, number));
     const openHost = (): Host => host;

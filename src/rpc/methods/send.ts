@@ -28,7 +28,7 @@ import {
   serverError,
 } from "../errors.ts";
 import type { Json } from "../render.ts";
-import { callData, checkFeeFields, type TransactionRequest } from "../transaction-request.ts";
+import { callData, checkChainId, checkFeeFields, type TransactionRequest } from "../transaction-request.ts";
 import { estimateGas } from "./call.ts";
 import { newestBaseFee, suggestTip } from "./fees.ts";
 import { getTransactionReceipt } from "./transaction.ts";
@@ -184,7 +184,7 @@ async function fillTransaction(
 }
 
 function checkSendable(context: ReadContext, request: TransactionRequest): void {
-  const { data, input, chainId } = request;
+  const { data, input } = request;
   if (data !== undefined && input !== undefined && !bytesEqual(data, input)) {
     const hint = 'Please use "input" to pass transaction call data';
     throw serverError(`both "data" and "input" are set and not equal. ${hint}`);
@@ -192,9 +192,7 @@ function checkSendable(context: ReadContext, request: TransactionRequest): void 
   if (request.to === undefined && callData(request).length === 0) {
     throw serverError("contract creation without any data provided");
   }
-  if (chainId !== undefined && chainId !== context.spec.chainId) {
-    throw serverError(`chainId does not match node's (have=${chainId}, want=${context.spec.chainId})`);
-  }
+  checkChainId(request, context.spec.chainId);
   if (request.blobVersionedHashes !== undefined) throw serverError("transaction type not supported");
   checkFeeFields(request);
 }
