@@ -103,7 +103,7 @@ export type RpcOptions = {
   readonly clientVersion: string;
   /** Gas of one eth_call or eth_estimateGas. */
   readonly callGasLimit: bigint;
-  /** Time of one eth_call or eth_estimateGas, milliseconds. */
+  /** Time of one eth_call, eth_estimateGas, eth_getLogs or eth_feeHistory, milliseconds. */
   readonly callTimeMsMax: number;
   /** Size of one result, bytes of JSON. */
   readonly responseBytesMax: number;

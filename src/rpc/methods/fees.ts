@@ -7,7 +7,7 @@ import type { BlockHeader } from "#chain/header.ts";
 import { decodeTransaction, effectiveTip } from "#chain/transaction.ts";
 import type { BlockReference } from "../block-reference.ts";
 import type { ReadContext, StoredBlock } from "../context.ts";
-import { headerNotFound, prunedHistory, serverError } from "../errors.ts";
+import { headerNotFound, prunedHistory, requestTimedOut, serverError } from "../errors.ts";
 import { miniBlocksOf } from "../placement.ts";
 import type { Json } from "../render.ts";
 import { findBlock } from "../state-access.ts";
@@ -57,7 +57,7 @@ function medianTip(context: ReadContext, block: StoredBlock): bigint {
 }
 
 /**
- * eth_feeHistory.
+ * eth_feeHistory. The range is shorter than asked for where older blocks are no longer kept.
  * @param blockCount how many blocks, capped by the limit
  * @param percentiles ascending, of the gas used in a block, 0 to 100
  */
@@ -71,23 +71,38 @@ export function feeHistory(
   const last = resolveNewest(context, newest);
   const count = Math.min(blockCount, context.options.feeHistoryBlockCountMax, last + 1);
   if (count === 0) return { oldestBlock: "0x0", gasUsedRatio: [] };
-  const blocks: StoredBlock[] = [];
-  for (let number = last - count + 1; number <= last; number++) {
-    const block = context.store.block(number);
-    if (block === null) throw prunedHistory();
-    blocks.push(block);
-  }
+  const blocks = keptBlocks(context, last, count, percentiles.length > 0);
   const headers = blocks.map((block) => block.header);
   const history: Json = {
-    oldestBlock: toQuantity(last - count + 1),
+    oldestBlock: toQuantity(last - blocks.length + 1),
     baseFeePerGas: [...headers.map((header) => header.baseFeePerGas ?? 0n), baseFeeAfter(context, last)].map(
       toQuantity,
     ),
     gasUsedRatio: headers.map((header) => ratio(header.gasUsed, header.gasLimit)),
     ...blobHistory(context, headers),
   };
-  if (percentiles.length > 0) history.reward = blocks.map((block) => rewards(context, block, percentiles));
+  if (percentiles.length === 0) return history;
+  const deadlineMs = context.nowMs() + context.options.callTimeMsMax;
+  history.reward = blocks.map((block) => {
+    if (context.nowMs() > deadlineMs) {
+      context.meters.limited("time");
+      throw requestTimedOut();
+    }
+    return rewards(context, block, percentiles);
+  });
   return history;
+}
+
+/** Up to `count` blocks that end at `last`, ascending: fewer where older ones, or their bodies, are no longer kept. */
+function keptBlocks({ store }: ReadContext, last: number, count: number, withBodies: boolean): StoredBlock[] {
+  const blocks: StoredBlock[] = [];
+  for (let number = last; number > last - count; number--) {
+    const block = store.block(number);
+    if (block === null || (withBodies && number > 0 && store.miniBlocksOfBlock(number) === null)) break;
+    blocks.push(block);
+  }
+  if (blocks.length === 0) throw prunedHistory();
+  return blocks.reverse();
 }
 
 function checkPercentiles(percentiles: readonly number[]): void {
