@@ -61,7 +61,7 @@ describe("ethers", () => {
     const receipt = await sent.wait(1);
     expect(receipt?.status).toBe(1);
     expect(await token.getFunction("balanceOf")(bob)).toBe(25n);
-    // "pending" shows the mini-blocks of the open EVM block too, "latest" the sealed blocks.
+    // From a number on, "pending" shows the mini-blocks of the open EVM block too, "latest" the sealed blocks.
     const events = await token.queryFilter("Transfer", 0, "pending");
     expect(events.length).toBe(2);
     await node.until("sealing", async () => (await token.queryFilter("Transfer", 0, "latest")).length === 2);

@@ -4,9 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createPublicClient, http, parseAbiItem } from "viem";
 import { foundry } from "viem/chains";
 import { bigintToBytes } from "#base/bytes.ts";
-import { toHex } from "#base/hex.ts";
+import { toHex, toQuantity } from "#base/hex.ts";
 import { orderedTrieRoot } from "#chain/ordered-trie.ts";
 import type { Hash32 } from "#chain/primitives.ts";
+import type { ReadContext } from "#rpc/context.ts";
+import { feeHistory } from "#rpc/methods/fees.ts";
 import { ACCOUNTS, CONTRACTS, testAddress } from "./live-chain.fixture.ts";
 import { ask, type LiveNode, startLiveNode } from "./live-node.fixture.ts";
 
@@ -171,7 +173,7 @@ describe("blocks", () => {
 describe("logs", () => {
   const logs = async (filter: object) => ask(node, "eth_getLogs", filter);
 
-  test("latest stops at the sealed block, pending takes in the open one", async () => {
+  test("a range from a number to latest stops at the sealed block, pending takes in the open one", async () => {
     expect((await logs({ fromBlock: "0x1" })).result).toHaveLength(2);
     const address = toHex(CONTRACTS.store);
     const pending = (await logs({ address, topics: [TOPIC], fromBlock: "latest", toBlock: "pending" })).error;
@@ -181,6 +183,33 @@ describe("logs", () => {
     await node.chain.send({ to: CONTRACTS.store, data: bigintToBytes(10n, 32) }, 1);
     const { result } = await logs({ fromBlock: "latest", toBlock: "pending" });
     expect(result.map(({ blockHash }: { blockHash: string }) => blockHash === PLACEHOLDER)).toEqual([false, true]);
+  });
+
+  test("a filter that follows the newest at both ends sees the open block", async () => {
+    const { result } = await logs({ fromBlock: "latest", toBlock: "pending" });
+    expect(result.map(({ blockNumber }: { blockNumber: string }) => blockNumber)).toEqual(["0x2", "0x3"]);
+    for (const range of [{}, { fromBlock: "latest" }, { toBlock: "latest" }, { fromBlock: "pending" }]) {
+      expect((await logs(range)).result).toEqual(result);
+    }
+    const viem = createPublicClient({ chain: foundry, transport: http(node.url) });
+    expect((await viem.getLogs()).map(({ blockHash }) => String(blockHash))).toContain(PLACEHOLDER);
+  });
+
+  test("an indexer that goes on after the highest block of an answer to latest misses nothing", async () => {
+    expect((await logs({ fromBlock: "0x2" })).result.at(-1).blockNumber).toBe("0x2");
+    expect((await logs({ fromBlock: "0x2", toBlock: "latest" })).result.at(-1).blockNumber).toBe("0x2");
+    expect((await logs({ fromBlock: "latest", toBlock: "safe" })).result.at(-1).blockNumber).toBe("0x2");
+  });
+
+  test("a search that runs too long ends", async () => {
+    const late = await startLiveNode({ options: { callTimeMsMax: -1 } });
+    try {
+      expect((await ask(late, "eth_getLogs", {})).error).toEqual({ code: -32002, message: "request timed out" });
+      expect((await ask(late, "eth_feeHistory", "0x1", "latest", [50])).error?.code).toBe(-32002);
+      expect(late.counts.limited.time).toBe(2);
+    } finally {
+      await late.stop();
+    }
   });
 
   test.each([
@@ -274,6 +303,8 @@ describe("calls that fail", () => {
       { from: toHex(testAddress(0xee)), to: toHex(CONTRACTS.store), value: "0x1", gasPrice: "0xf4240" },
       "insufficient funds for transfer",
     ],
+    ["eth_call", { to: toHex(CONTRACTS.store), chainId: "0x1" }, "chainId does not match node's (have=1, want=31337)"],
+    ["eth_estimateGas", { chainId: "0x1" }, "chainId does not match node's (have=1, want=31337)"],
   ])("%s %j", async (method, request, message) => {
     expect(await call(method, request)).toEqual({ code: -32000, message });
   });
@@ -304,6 +335,27 @@ describe("calls that fail", () => {
     );
     const { result } = await ask(node, "eth_feeHistory", "0x400", "latest");
     expect(result.gasUsedRatio).toHaveLength(2);
+  });
+
+  test("fee history is shorter where older blocks, or their bodies, are no longer kept", () => {
+    const { read } = node.chain;
+    const head = read.store.headBlockNumber;
+    const keepFrom = (blockFrom: number, bodyFrom: number): ReadContext => {
+      const store = Object.create(read.store, {
+        headBlockNumber: { value: head },
+        block: { value: (number: number) => (number < blockFrom ? null : read.store.block(number)) },
+        miniBlocksOfBlock: {
+          value: (number: number) => (number < bodyFrom ? null : read.store.miniBlocksOfBlock(number)),
+        },
+        miniBlock: { value: (number: number) => read.store.miniBlock(number) },
+      });
+      return { ...read, store };
+    };
+    const latest = { kind: "tag", tag: "latest" } as const;
+    expect(feeHistory(keepFrom(head, head), 2, latest).oldestBlock).toBe(toQuantity(head));
+    expect(feeHistory(keepFrom(0, head), 2, latest).oldestBlock).toBe(toQuantity(head - 1));
+    expect(feeHistory(keepFrom(0, head), 2, latest, [50]).reward).toHaveLength(1);
+    expect(() => feeHistory(keepFrom(0, head + 1), 2, latest, [50])).toThrow("pruned history unavailable");
   });
 });
 
