@@ -16,6 +16,8 @@ const BATCH = 250;
 const SLOT_COUNT = 50;
 /** Enough at a time that the executor always has some waiting, and so seals a mini-block every millisecond. */
 const MOVES_PER_BATCH = 40;
+/** Moves of one writer that may wait: far below the pool's limit of 500 an account, however slow the machine. */
+const WAITING_MOVES_MAX = 200;
 const SUM = 50_000_000n;
 const SLOW_MS = 200;
 
@@ -25,6 +27,10 @@ let ledger: Hex;
 const writers = developmentWallets().slice(1, 3);
 const { abi } = contracts().Ledger;
 const sumData = encodeFunctionData({ abi, functionName: "sum" });
+
+async function includedCount({ address }: Wallet): Promise<number> {
+  return Number(await sequencer.rpc.call<Hex>("eth_getTransactionCount", address, "latest"));
+}
 
 /** Moves amounts until told to stop. @returns a function that stops and says how many moves were sent */
 function keepMoving(seed: number): () => Promise<number> {
@@ -40,7 +46,8 @@ function keepMoving(seed: number): () => Promise<number> {
       const raws = Array.from({ length: MOVES_PER_BATCH }, () => [move(wallet)]);
       await sequencer.rpc.many("eth_sendRawTransaction", raws);
       sentCount += raws.length;
-      await Bun.sleep(2);
+      do await Bun.sleep(2);
+      while (wallet.nonce - (await includedCount(wallet)) > WAITING_MOVES_MAX);
     }
   });
   return async () => {
