@@ -156,6 +156,13 @@ export function stateMovedOn(): RpcError {
   return new RpcError(RpcCode.server, "state version gone: the call outlived the undo window, try again");
 }
 
+/** A call or estimate that ran longer than allowed, in geth's words. */
+export function executionAborted(timeoutMs: number): RpcError {
+  return serverError(
+    `execution aborted (timeout = ${timeoutMs % 1000 === 0 ? `${timeoutMs / 1000}s` : `${timeoutMs}ms`})`,
+  );
+}
+
 /**
  * A call that reverted.
  * @param output the revert bytes, returned as `data`

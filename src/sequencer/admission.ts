@@ -20,6 +20,7 @@ import {
 import type { Transaction } from "#chain/transaction.ts";
 import { checkStateless } from "#chain/validity.ts";
 import { KECCAK_EMPTY } from "#crypto/keccak256.ts";
+import { delegationTarget } from "#evm/delegation.ts";
 import type { AccountState } from "#formats/wire/diff.ts";
 import type { StateSource } from "#state/source.ts";
 
@@ -44,8 +45,6 @@ export type AdmissionRules = {
   readonly holdings: PoolHoldings | null;
 };
 
-const DELEGATION_SIZE_BYTES = 23;
-const DELEGATION_PREFIX = Uint8Array.of(0xef, 0x01, 0x00);
 const ABSENT: AccountState = { nonce: 0n, balance: 0n, codeHash: KECCAK_EMPTY };
 
 /**
@@ -84,9 +83,7 @@ export function admit(
 function sizeOfForeignCode(codeHash: Hash32, source: Pick<StateSource, "code">): number {
   if (bytesEqual(codeHash, KECCAK_EMPTY)) return 0;
   const code = must(source.code(codeHash), "an account's code is missing from the state");
-  const isDelegation =
-    code.length === DELEGATION_SIZE_BYTES && bytesEqual(code.subarray(0, DELEGATION_PREFIX.length), DELEGATION_PREFIX);
-  return isDelegation ? 0 : code.length;
+  return delegationTarget(code) === null ? code.length : 0;
 }
 
 /** The balance must cover this transaction together with all pending ones of the sender. */

@@ -26,7 +26,7 @@ describe("one read worker", () => {
     const [account] = await node.rpc.call<Hex[]>("eth_accounts");
     for (let i = 0; i < 20; i++) await node.rpc.call<Hex>("eth_getBalance", account, "latest");
     expect(isOver).toBe(false);
-    expect(await endless).toMatchObject({ code: -32002 });
+    expect(await endless).toMatchObject({ code: -32000, message: "execution aborted (timeout = 3s)" });
   });
 });
 

@@ -8,7 +8,7 @@ import type { Host } from "#evm/host.ts";
 import { OverlayHost } from "#evm/overlay-host.ts";
 import { type BlockReference, LATEST } from "../block-reference.ts";
 import type { ReadContext } from "../context.ts";
-import { executionReverted, invalidParameters, type RpcError, requestTimedOut, serverError } from "../errors.ts";
+import { executionAborted, executionReverted, invalidParameters, type RpcError, serverError } from "../errors.ts";
 import { blockHashAt, withStateAt } from "../state-access.ts";
 import { type TransactionRequest, toCallMessage } from "../transaction-request.ts";
 
@@ -80,7 +80,7 @@ function outputOf(outcome: CallOutcome, context: ReadContext): Uint8Array {
 
 function timedOut(context: ReadContext): RpcError {
   context.meters.limited("time");
-  return requestTimedOut();
+  return executionAborted(context.options.callTimeMsMax);
 }
 
 function deadlineOf(context: ReadContext): () => boolean {
