@@ -66,11 +66,6 @@ export function receiptBloom(logs: readonly Log[]): Uint8Array {
   return logsBloom(logs);
 }
 
-/** rlp(logs): what state tests hash, and the inner part of a receipt. */
-export function encodeLogs(logs: readonly Log[]): Uint8Array {
-  return encodeRlp(logs.map(logFields));
-}
-
 function logFields(log: Log): RlpItem {
   return [log.address, log.topics, log.data];
 }

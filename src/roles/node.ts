@@ -4,7 +4,6 @@
 //   sockets ─▶ dispatcher ─▶ read workers ─▶ sockets         published ring ─▶ feed children, head metrics
 
 import { writeFileSync } from "node:fs";
-import { must } from "#base/assert.ts";
 import { RingReader } from "#base/ring.ts";
 import type { Genesis } from "#chain/genesis.ts";
 import { NodeStatus } from "#formats/memory/node-status.ts";
@@ -14,7 +13,7 @@ import { LogFeedSource } from "#net/log-feed-source.ts";
 import { watchEventLoop } from "#observability/event-loop.ts";
 import type { Logger } from "#observability/logger.ts";
 import { attachMetrics, type Metrics, renderMetrics } from "#observability/metrics.ts";
-import type { SyncProgress } from "#rpc/context.ts";
+import type { RpcOptions, SyncProgress } from "#rpc/context.ts";
 import { DEFAULT_DISPATCH_LIMITS, Dispatcher } from "#rpc/dispatcher.ts";
 import { createRpcMeters } from "#rpc/meters.ts";
 import { type Readiness, RpcServer } from "#rpc/server.ts";
@@ -76,6 +75,7 @@ export class Node {
   readonly status: NodeStatus;
   readonly metrics: Metrics;
   readonly recovered: Recovered;
+  readonly rpcOptions: RpcOptions;
   readonly server: RpcServer;
   readonly #reads: ReadPool;
   readonly #feed: FeedServer;
@@ -95,6 +95,7 @@ export class Node {
     this.regions = regions;
     this.threads = threads;
     this.recovered = recovered;
+    this.rpcOptions = rpcOptionsOf(options, role.chain.genesis.spec, clientVersionOf(context));
     this.#reads = reads;
     this.status = new NodeStatus(regions.status);
     this.metrics = attachMetrics(regions.metrics, 0);
@@ -137,7 +138,7 @@ export class Node {
       genesisStateRoot: stateRoot,
       sequencer: role.sequencer,
       dataDirectory: context.dataDirectory,
-      clientVersion: `megaeth/${context.version}/bun-${Bun.version}`,
+      clientVersion: clientVersionOf(context),
       regions,
     };
     let announceRecovery: (recovered: Recovered) => void = () => {};
@@ -231,12 +232,11 @@ export class Node {
 
   #listen(role: RoleParts, watch: PublishedWatch): RpcServer {
     const { options, context, metrics } = this;
-    const rpcOptions = rpcOptionsOf(options, this.genesis.spec, `megaeth/${context.version}/bun-${Bun.version}`);
     const meters = createRpcMeters(metrics);
     const dispatcher = new Dispatcher({
       main: {
         chainId: this.genesis.spec.chainId,
-        options: rpcOptions,
+        options: this.rpcOptions,
         syncProgress: () => role.syncProgress(watch.sealedBlock),
       },
       read: this.#reads,
@@ -332,8 +332,7 @@ function corsOriginsOf(options: NodeOptions, isDevelopment: boolean): "*" | read
   return origins.includes("*") ? "*" : origins;
 }
 
-/** A sequencer's or replica's accounts for the banner. */
-export function bannerAccounts(node: Node): { address: Uint8Array; privateKey: Uint8Array }[] {
-  const { options, genesis } = node;
-  return [...rpcOptionsOf(options, must(genesis, "a genesis").spec, "").developmentAccounts];
+/** Name and version as clients and peers see them. */
+function clientVersionOf({ version }: NodeContext): string {
+  return `megaeth/${version}/bun-${Bun.version}`;
 }

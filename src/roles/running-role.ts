@@ -1,7 +1,7 @@
 // What every role hands back to the command line once it serves.
 
 import type { IdentifiedGenesis } from "./chain-identity.ts";
-import { bannerAccounts, type Node } from "./node.ts";
+import type { Node } from "./node.ts";
 
 /** A role that is up; the shape that the command line waits for. */
 export type NodeRole = {
@@ -31,7 +31,7 @@ export function runningRole(
     chainId: parts.chain.identity.chainId,
     genesisHash: parts.chain.blockHash,
     sequencerAddress: parts.sequencerAddress,
-    accounts: bannerAccounts(node),
+    accounts: node.rpcOptions.developmentAccounts,
     notes: [
       `recovery: ${replayed} of ${version} mini-blocks replayed (a checkpoint at least every ${interval}), term ${term}`,
     ],

@@ -246,7 +246,6 @@ export class BlockProducer {
     this.#environment = environment;
     this.#trialCount = 0;
     pool.startBlock(payload.baseFee);
-    pool.expire(this.#deps.clock.nowUs() / 1e3);
   }
 
   /** Whether the open block waits for the root of its own content: nothing may be added any more (root delay 0). */

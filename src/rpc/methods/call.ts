@@ -14,7 +14,7 @@ import { type TransactionRequest, toCallMessage } from "../transaction-request.t
 
 /**
  * eth_call: the output of a message.
- * @throws {RpcError} 3 with the revert bytes, -32000 with the halt's words, -32002 when it ran too long
+ * @throws {RpcError} 3 with the revert bytes, -32000 with the halt's words, or geth's when it ran too long
  */
 export function call(
   context: ReadContext,

@@ -21,9 +21,6 @@ import { CONTROL, I32, I64 } from "../opcodes.ts";
 /** Bytes absorbed per permutation by keccak-256. */
 export const KECCAK_RATE_BYTES = 136;
 
-/** Size of the result, bytes. */
-export const KECCAK_HASH_SIZE_BYTES = 32;
-
 const STATE_OFFSET = 192;
 const TAIL_OFFSET = 392;
 const OUTPUT_OFFSET = 528;
