@@ -1,0 +1,387 @@
+// Expressions over the function emitter: operands nest as values instead of being pushed one by one, and local variables
+// are taken from a pool. Everything is written straight to bytes when a statement is made.
+//
+//   const sum = code.i64(i64.add(a, i64.load(address, 8)));
+//   code.if(i64.eqz(sum), () => code.return(0));
+//
+// A variable holds whatever its local held before until it is set: locals are reused.
+
+import { assert } from "#base/assert.ts";
+import type { FunctionEmitter, FunctionIndex, GlobalIndex, Label, Local, ValueType } from "./function-emitter.ts";
+import { CONTROL, I32, I64, type LaneOpcode, type MemoryOpcode, type PlainOpcode, V128 } from "./opcodes.ts";
+
+type NumberType = "i32" | "i64" | "v128";
+
+/** A local variable of one type. */
+export type Var<T extends NumberType = NumberType> = { readonly local: Local; readonly type: T };
+
+/** Something that pushes one value of a type when it is emitted. */
+export type Value<T extends NumberType = NumberType> = {
+  readonly type: T;
+  readonly emit: (f: FunctionEmitter) => void;
+};
+
+/** What an expression takes as a 32-bit operand. Numbers are constants. */
+export type Operand32 = Var<"i32"> | Value<"i32"> | number;
+/** What an expression takes as a 64-bit operand. Numbers and bigints are constants. */
+export type Operand64 = Var<"i64"> | Value<"i64"> | bigint | number;
+/** What an expression takes as a 128-bit operand. */
+export type Vector = Var<"v128"> | Value<"v128">;
+
+/** Emits a 32-bit operand. */
+export function push32(f: FunctionEmitter, operand: Operand32): void {
+  if (typeof operand === "number") f.i32Const(operand);
+  else pushTyped(f, operand);
+}
+
+/** Emits a 64-bit operand. */
+export function push64(f: FunctionEmitter, operand: Operand64): void {
+  if (typeof operand === "number" || typeof operand === "bigint") f.i64Const(operand);
+  else pushTyped(f, operand);
+}
+
+/** Emits an operand that is no constant. */
+export function pushTyped(f: FunctionEmitter, operand: Var | Value): void {
+  if ("local" in operand) f.get(operand.local);
+  else operand.emit(f);
+}
+
+function value<T extends NumberType>(type: T, emit: (f: FunctionEmitter) => void): Value<T> {
+  return { type, emit };
+}
+
+const binary32 = (opcode: PlainOpcode) => (a: Operand32, b: Operand32) =>
+  value("i32", (f) => {
+    push32(f, a);
+    push32(f, b);
+    f.op(opcode);
+  });
+
+const binary64 = (opcode: PlainOpcode) => (a: Operand64, b: Operand64) =>
+  value("i64", (f) => {
+    push64(f, a);
+    push64(f, b);
+    f.op(opcode);
+  });
+
+const compare64 = (opcode: PlainOpcode) => (a: Operand64, b: Operand64) =>
+  value("i32", (f) => {
+    push64(f, a);
+    push64(f, b);
+    f.op(opcode);
+  });
+
+const load =
+  <T extends NumberType>(type: T, opcode: MemoryOpcode) =>
+  (address: Operand32, offset = 0) =>
+    value(type, (f) => {
+      push32(f, address);
+      f.memory(opcode, offset);
+    });
+
+/** Expressions of 32 bits. */
+export const i32 = {
+  add: binary32(I32.add),
+  sub: binary32(I32.sub),
+  mul: binary32(I32.mul),
+  divU: binary32(I32.divU),
+  remU: binary32(I32.remU),
+  and: binary32(I32.and),
+  or: binary32(I32.or),
+  xor: binary32(I32.xor),
+  shl: binary32(I32.shl),
+  shrU: binary32(I32.shrU),
+  rotl: binary32(I32.rotl),
+  eq: binary32(I32.eq),
+  ne: binary32(I32.ne),
+  ltU: binary32(I32.ltU),
+  leU: binary32(I32.leU),
+  gtU: binary32(I32.gtU),
+  geU: binary32(I32.geU),
+  ltS: binary32(I32.ltS),
+  gtS: binary32(I32.gtS),
+  eqz: (a: Operand32) =>
+    value("i32", (f) => {
+      push32(f, a);
+      f.op(I32.eqz);
+    }),
+  /** The low half of a 64-bit value. */
+  wrap: (a: Operand64) =>
+    value("i32", (f) => {
+      push64(f, a);
+      f.op(I32.wrapI64);
+    }),
+  load: load("i32", I32.load),
+  load8: load("i32", I32.load8U),
+  load16: load("i32", I32.load16U),
+  global: (global: GlobalIndex) => value("i32", (f) => f.globalGet(global)),
+  /** `whenTrue` when the condition is not zero, else `whenFalse`; both are evaluated. */
+  select: (condition: Operand32, whenTrue: Operand32, whenFalse: Operand32) =>
+    value("i32", (f) => {
+      push32(f, whenTrue);
+      push32(f, whenFalse);
+      push32(f, condition);
+      f.op(CONTROL.select);
+    }),
+} as const;
+
+/** Expressions of 64 bits. */
+export const i64 = {
+  add: binary64(I64.add),
+  sub: binary64(I64.sub),
+  mul: binary64(I64.mul),
+  divU: binary64(I64.divU),
+  remU: binary64(I64.remU),
+  and: binary64(I64.and),
+  or: binary64(I64.or),
+  xor: binary64(I64.xor),
+  shl: binary64(I64.shl),
+  shrU: binary64(I64.shrU),
+  shrS: binary64(I64.shrS),
+  rotl: binary64(I64.rotl),
+  eq: compare64(I64.eq),
+  ne: compare64(I64.ne),
+  ltU: compare64(I64.ltU),
+  leU: compare64(I64.leU),
+  gtU: compare64(I64.gtU),
+  geU: compare64(I64.geU),
+  ltS: compare64(I64.ltS),
+  leS: compare64(I64.leS),
+  gtS: compare64(I64.gtS),
+  geS: compare64(I64.geS),
+  eqz: (a: Operand64) =>
+    value("i32", (f) => {
+      push64(f, a);
+      f.op(I64.eqz);
+    }),
+  clz: (a: Operand64) =>
+    value("i64", (f) => {
+      push64(f, a);
+      f.op(I64.clz);
+    }),
+  ctz: (a: Operand64) =>
+    value("i64", (f) => {
+      push64(f, a);
+      f.op(I64.ctz);
+    }),
+  /** A 32-bit value, unsigned. */
+  extend: (a: Operand32) =>
+    value("i64", (f) => {
+      push32(f, a);
+      f.op(I64.extendI32U);
+    }),
+  load: load("i64", I64.load),
+  load8: load("i64", I64.load8U),
+  load32: load("i64", I64.load32U),
+  global: (global: GlobalIndex) => value("i64", (f) => f.globalGet(global)),
+  /** `whenTrue` when the condition is not zero, else `whenFalse`; both are evaluated. */
+  select: (condition: Operand32, whenTrue: Operand64, whenFalse: Operand64) =>
+    value("i64", (f) => {
+      push64(f, whenTrue);
+      push64(f, whenFalse);
+      push32(f, condition);
+      f.op(CONTROL.select);
+    }),
+} as const;
+
+/** Expressions of 128 bits. */
+export const v128 = {
+  load: load("v128", V128.load),
+  /** Bytes of two vectors in a constant order; see `FunctionEmitter.shuffle`. */
+  shuffle: (a: Vector, b: Vector, lanes: readonly number[]) =>
+    value("v128", (f) => {
+      pushTyped(f, a);
+      pushTyped(f, b);
+      f.shuffle(lanes);
+    }),
+  /** One half as a 64-bit value. */
+  lane64: (a: Vector, lane: 0 | 1) =>
+    value("i64", (f) => {
+      pushTyped(f, a);
+      f.lane(V128.i64x2ExtractLane as LaneOpcode, lane);
+    }),
+  /** Two 64-bit values, low lane first. */
+  make64: (low: Operand64, high: Operand64) =>
+    value("v128", (f) => {
+      push64(f, low);
+      f.op(V128.i64x2Splat);
+      push64(f, high);
+      f.lane(V128.i64x2ReplaceLane, 1);
+    }),
+} as const;
+
+/** Statements of one function body. */
+export class Code {
+  /** The emitter beneath, for what has no expression form. */
+  readonly f: FunctionEmitter;
+  readonly #free: Record<NumberType, Local[]> = { i32: [], i64: [], v128: [] };
+  #scope: { readonly type: NumberType; readonly local: Local }[] | null = null;
+
+  constructor(f: FunctionEmitter) {
+    this.f = f;
+  }
+
+  /** The parameter at `index`, which must have this type. */
+  param<T extends NumberType>(index: number, type: T): Var<T> {
+    return { local: this.f.param(index), type };
+  }
+
+  /** A variable of 32 bits, set when a value is given. */
+  i32(initial?: Operand32): Var<"i32"> {
+    const variable = this.#take("i32");
+    if (initial !== undefined) this.set(variable, initial);
+    return variable;
+  }
+
+  /** A variable of 64 bits, set when a value is given. */
+  i64(initial?: Operand64): Var<"i64"> {
+    const variable = this.#take("i64");
+    if (initial !== undefined) this.set(variable, initial);
+    return variable;
+  }
+
+  /** A variable of 128 bits, set when a value is given. */
+  v128(initial?: Vector): Var<"v128"> {
+    const variable = this.#take("v128");
+    if (initial !== undefined) {
+      pushTyped(this.f, initial);
+      this.f.set(variable.local);
+    }
+    return variable;
+  }
+
+  /** Runs `body`; the variables that it takes are free again afterwards. Scopes nest. */
+  scope<R>(body: () => R): R {
+    const outer = this.#scope;
+    const taken: { readonly type: NumberType; readonly local: Local }[] = [];
+    this.#scope = taken;
+    const result = body();
+    for (const { type, local } of taken) this.#free[type].push(local);
+    this.#scope = outer;
+    return result;
+  }
+
+  /** Assigns a variable. */
+  set<T extends "i32" | "i64">(variable: Var<T>, operand: T extends "i32" ? Operand32 : Operand64): void {
+    this.push(variable.type, operand as Operand32 & Operand64);
+    this.f.set(variable.local);
+  }
+
+  /** Pushes an operand. */
+  push(type: "i32" | "i64", operand: Operand32 | Operand64): void {
+    if (type === "i32") push32(this.f, operand as Operand32);
+    else push64(this.f, operand as Operand64);
+  }
+
+  /** Pops the results of what was pushed last into variables, the last result first. */
+  pop(variables: readonly Var[]): void {
+    for (let i = variables.length - 1; i >= 0; i--) this.f.set(variables[i]!.local);
+  }
+
+  /** Pushes operands by their own types; numbers are 32-bit and bigints 64-bit constants. */
+  pushAll(operands: readonly (Var | Value | number | bigint)[]): void {
+    for (const operand of operands) {
+      if (typeof operand === "number") this.f.i32Const(operand);
+      else if (typeof operand === "bigint") this.f.i64Const(operand);
+      else pushTyped(this.f, operand);
+    }
+  }
+
+  /** Calls a function without results, or whose results `pop` takes. Numbers are 32-bit, bigints 64-bit constants. */
+  call(target: FunctionIndex, ...operands: readonly (Var | Value | number | bigint)[]): void {
+    this.pushAll(operands);
+    this.f.call(target);
+  }
+
+  /** A call with one 32-bit result as an expression. */
+  call32(target: FunctionIndex, ...operands: readonly (Var | Value | number | bigint)[]): Value<"i32"> {
+    return value("i32", () => this.call(target, ...operands));
+  }
+
+  /** A call with one 64-bit result as an expression. */
+  call64(target: FunctionIndex, ...operands: readonly (Var | Value | number | bigint)[]): Value<"i64"> {
+    return value("i64", () => this.call(target, ...operands));
+  }
+
+  /** Stores 32 bits. */
+  store32(address: Operand32, offset: number, operand: Operand32): void {
+    push32(this.f, address);
+    push32(this.f, operand);
+    this.f.memory(I32.store, offset);
+  }
+
+  /** Stores the low 8 bits. */
+  store8(address: Operand32, offset: number, operand: Operand32): void {
+    push32(this.f, address);
+    push32(this.f, operand);
+    this.f.memory(I32.store8, offset);
+  }
+
+  /** Stores 64 bits. */
+  store64(address: Operand32, offset: number, operand: Operand64): void {
+    push32(this.f, address);
+    push64(this.f, operand);
+    this.f.memory(I64.store, offset);
+  }
+
+  /** Stores 128 bits. */
+  store128(address: Operand32, offset: number, operand: Vector): void {
+    push32(this.f, address);
+    pushTyped(this.f, operand);
+    this.f.memory(V128.store, offset);
+  }
+
+  /** Copies bytes; the ranges may overlap. */
+  copy(destination: Operand32, source: Operand32, sizeBytes: Operand32): void {
+    push32(this.f, destination);
+    push32(this.f, source);
+    push32(this.f, sizeBytes);
+    this.f.memoryCopy();
+  }
+
+  /** Fills bytes. */
+  fill(destination: Operand32, byte: Operand32, sizeBytes: Operand32): void {
+    push32(this.f, destination);
+    push32(this.f, byte);
+    push32(this.f, sizeBytes);
+    this.f.memoryFill();
+  }
+
+  /** Branches on a condition. */
+  if(condition: Operand32, whenTrue: () => void, whenFalse?: () => void): void {
+    push32(this.f, condition);
+    this.f.if(whenTrue, whenFalse);
+  }
+
+  /** Repeats while a condition holds. */
+  while(condition: Operand32, body: (done: Label) => void): void {
+    this.f.block((done) => {
+      this.f.loop((again) => {
+        push32(this.f, condition);
+        this.f.op(I32.eqz);
+        this.f.brIf(done);
+        body(done);
+        this.f.br(again);
+      });
+    });
+  }
+
+  /** Leaves to a label when a condition holds. */
+  brIf(condition: Operand32, label: Label): void {
+    push32(this.f, condition);
+    this.f.brIf(label);
+  }
+
+  /** Returns; numbers are 32-bit, bigints 64-bit constants. */
+  return(...operands: readonly (Var | Value | number | bigint)[]): void {
+    this.pushAll(operands);
+    this.f.op(CONTROL.return);
+  }
+
+  #take<T extends NumberType>(type: T): Var<T> {
+    const local = this.#free[type].pop() ?? this.f.local(type as ValueType);
+    this.#scope?.push({ type, local });
+    assert(local >= 0, "a local has an index");
+    return { local, type };
+  }
+}
