@@ -1,0 +1,36 @@
+// Every precompile of the table against go-ethereum's vectors, all of them: output, gas, and the inputs that must fail.
+
+import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { must } from "#base/assert.ts";
+import { fromHex, toBareHex } from "#base/hex.ts";
+import { precompilesAt } from "#evm/precompiles/table.ts";
+import { vectorsFolder } from "#test/vectors.ts";
+import { PRECOMPILE_VECTOR_SETS, type PrecompileVector } from "../precompile-vectors.ts";
+
+const folder = vectorsFolder("precompiles");
+
+describe.skipIf(folder === null)("precompiles", () => {
+  for (const [file, address, fork] of PRECOMPILE_VECTOR_SETS) {
+    test(file, () => {
+      const vectors = JSON.parse(readFileSync(join(folder!, "geth", `${file}.json`), "utf8")) as PrecompileVector[];
+      expect(vectors.length).toBeGreaterThan(0);
+      const precompile = must(precompilesAt(fork).get(address), `no precompile ${address}`);
+      for (const vector of vectors) {
+        const input = fromHex(vector.Input);
+        const kept = input.slice();
+        const output = precompile.run(input, fork);
+        expect(input).toEqual(kept);
+        if (vector.ExpectedError !== undefined) {
+          expect(`${vector.Name} ${output}`).toBe(`${vector.Name} null`);
+          continue;
+        }
+        expect(`${vector.Name} ${output && toBareHex(output)}`).toBe(`${vector.Name} ${vector.Expected}`);
+        if (vector.Gas !== undefined) {
+          expect(`${vector.Name} ${precompile.gas(input, fork)}`).toBe(`${vector.Name} ${vector.Gas}`);
+        }
+      }
+    }, 0);
+  }
+});
