@@ -25,7 +25,10 @@ export interface OpcodeContext {
 
   /** Charges a dynamic price: subtracts it and halts with OUT_OF_GAS below zero. @param cost below 2^62 */
   charge(cost: Operand64): void;
-  /** Calls a link whose first result is gas: assigns `gas` and the results, and halts when the gas is minus a halt code. */
+  /**
+   * Calls a link of type (frame, gas, ...) → (gas, ...): assigns `gas` and the results, and halts when the gas is minus a halt
+   * code. `operands` are those behind frame and gas, which it passes itself.
+   */
   callWithGas(name: keyof Links, operands: readonly (Var | bigint | number)[], results: readonly Var<"i64">[]): void;
   /** Leaves the frame with a halt code when the condition holds. */
   haltIf(condition: Operand32, status: number): void;
