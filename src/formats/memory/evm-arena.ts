@@ -54,7 +54,7 @@ export const CONTEXT = {
   /** i64: gas charged by compiled code and by the interpreter, for the counters. */
   gasCompiled: 392,
   gasInterpreted: 400,
-  /** i64: side exits taken, by reason. */
+  /** i64: side exits taken in all. */
   exitCount: 408,
   /** i64: gas between two polls inside a frame; 0 for a run without a deadline. */
   pollInterval: 416,
@@ -92,10 +92,15 @@ export const CONTEXT = {
   logTopics: 576,
   /** 320 bytes of scratch, for hashing and for imports. */
   scratch: 704,
+  /** i64 each: side exits by `EXIT_REASONS`; compiled code counts them. */
+  exits: 1024,
 } as const;
 
 /** Size of the context record. */
-export const CONTEXT_SIZE_BYTES = 1024;
+export const CONTEXT_SIZE_BYTES = 2048;
+
+/** Why compiled code hands a frame to the interpreter; the index is the place in `CONTEXT.exits`. */
+export const EXIT_REASONS = ["gas", "unvisited", "jump", "stack", "opcode", "size", "forced"] as const;
 
 /** Fields of a frame record. */
 export const FRAME = {
@@ -142,6 +147,8 @@ export const FRAME = {
   refundMark: 104,
   /** i64: charging below this asks the poll first; 0 when nobody polls. */
   floor: 112,
+  /** i32: compiled code's own: the block to go on at; 0 when a frame begins. */
+  block: 120,
   /** Words. */
   address: 128,
   caller: 160,
@@ -182,6 +189,8 @@ export const CODE_ENTRY = {
   usedAt: 36,
   /** i32: number of the code in the tables of the JavaScript side. */
   id: 40,
+  /** i32: address of a table with the compiled block of each byte of the code, 16 bits each; 0 for none. */
+  blocks: 80,
   flags: 44,
   /** 32 bytes in natural order. */
   hash: 48,
