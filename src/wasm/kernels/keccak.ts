@@ -14,7 +14,7 @@
 
 import { assert } from "#base/assert.ts";
 import { ModuleBuilder } from "../assembler.ts";
-import type { FunctionEmitter, GlobalIndex, Local } from "../function-emitter.ts";
+import type { FunctionEmitter, FunctionIndex, GlobalIndex, Local } from "../function-emitter.ts";
 import { compileModule, createMemory, instantiate, PAGE_SIZE_BYTES } from "../loader.ts";
 import { CONTROL, I32, I64 } from "../opcodes.ts";
 
@@ -25,6 +25,9 @@ const STATE_OFFSET = 192;
 const TAIL_OFFSET = 392;
 const OUTPUT_OFFSET = 528;
 const INPUT_OFFSET = 560;
+
+/** Constants, state and last block: what the sponge needs besides its input and output, bytes. */
+export const KECCAK_SCRATCH_SIZE_BYTES = OUTPUT_OFFSET;
 
 /** The smallest range that a kernel can live in, bytes: room for one block of input. */
 export const KECCAK_RANGE_SIZE_BYTES_MIN = INPUT_OFFSET + KECCAK_RATE_BYTES;
@@ -88,9 +91,7 @@ export function emitKeccakModule(shared: boolean): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory({ module: "env", name: "memory" }, { initialPages: 1, maximumPages: 65_536, shared });
   const base = module.importGlobal({ module: "env", name: "base" }, "i32");
-  module.addData({ base }, encodeRoundConstants());
-  const sponge = module.declareFunction({ params: ["i32", "i32", "i32", "i32"], results: [] });
-  module.defineBody(sponge, (f) => emitSponge(f, base));
+  const sponge = defineKeccak(module, base);
   const entry = (name: string, mode: number, hasOutput: boolean) => {
     const params = hasOutput ? (["i32", "i32", "i32"] as const) : (["i32", "i32"] as const);
     const index = module.defineFunction({ params, results: [] }, (f) => {
@@ -106,6 +107,15 @@ export function emitKeccakModule(shared: boolean): Uint8Array<ArrayBuffer> {
   entry("absorb", MODE_RESUME | MODE_SUSPEND, false);
   entry("finish", MODE_RESUME, true);
   return module.build();
+}
+
+/**
+ * Defines the sponge in a module: (address, size, output, mode), where mode 0 hashes one whole message.
+ * @param base an imported i32 global: where {@link KECCAK_SCRATCH_SIZE_BYTES} of the memory are the sponge's own
+ */
+export function defineKeccak(module: ModuleBuilder, base: GlobalIndex): FunctionIndex {
+  module.addData({ base }, encodeRoundConstants());
+  return module.defineFunction({ params: ["i32", "i32", "i32", "i32"], results: [] }, (f) => emitSponge(f, base));
 }
 
 // Start from the stored state instead of zero.
