@@ -1,0 +1,269 @@
+// One program on all contenders: first that they agree on status, gas, output and logs, then their times, interleaved.
+//
+//   long programs   anvil: a request less one that does nothing      ours: a whole call
+//   short programs  all: messages of n and of 2n calls, the difference over n; besides, the whole call, batched on anvil
+//
+// The library is several hundred times slower: it gets less calls and a cap on its time, beyond which its figure is a lower bound.
+
+import { toBareHex } from "#base/hex.ts";
+import { keccak256 } from "#crypto/keccak256.ts";
+import type { CallOutcome } from "#evm/engine.ts";
+import { HALT_ABORTED } from "#evm/halt.ts";
+import type { Answer, AnvilCalls } from "./anvil-calls.ts";
+import type { BenchWorld, ContenderName, LocalRun } from "./contenders.ts";
+import { driverMessage, type Program, type ProgramMessage, withDriver } from "./program.ts";
+
+/** Who is timed. */
+export type TimedName = ContenderName | "anvil";
+
+/** How much is measured. */
+export type Effort = {
+  readonly rounds: number;
+  /** Milliseconds of untimed calls before, and three calls at least. */
+  readonly warmUpMs: number;
+  /** Milliseconds that a sample should take. */
+  readonly sampleMs: number;
+  /** Milliseconds that the library may take for a program. */
+  readonly libraryCapMs: number;
+};
+
+/** What was found about one program. All figures are nanoseconds of one call. */
+export type Measurement = {
+  readonly program: Program;
+  readonly method: "one request each" | "n and 2n calls";
+  readonly gasUsed: bigint;
+  readonly succeeded: boolean;
+  /** Over status, gas, output and logs, the same for all. */
+  readonly digest: string;
+  /** Where a contender disagrees; there are no figures then. */
+  readonly mismatch: string | null;
+  /** Contenders that were stopped before they could answer, by the nanoseconds they had by then. */
+  readonly stoppedNs: Partial<Record<ContenderName, number>>;
+  readonly samplesNs: Partial<Record<TimedName, number[]>>;
+  /** Whole calls of short programs; anvil's less a request that does nothing. Empty where it cannot be measured. */
+  readonly wholeNs: Partial<Record<TimedName, number[]>>;
+};
+
+/** The parts that a measurement needs. */
+export type Field = {
+  readonly anvil: AnvilCalls;
+  readonly world: BenchWorld;
+  /** The library first, if it takes part. */
+  readonly runs: readonly LocalRun[];
+  readonly effort: Effort;
+};
+
+const SHORT_NS = 1_000_000;
+const BATCH_COUNT = 100;
+const DRIVER_COUNT_MAX = 20_000;
+const LIBRARY_COUNT_SHARE = 200;
+
+/** Measures a program. */
+export async function measure(program: Program, field: Field): Promise<Measurement> {
+  const { anvil, world, effort } = field;
+  await anvil.load(program.alloc);
+  world.load(program.alloc);
+  const answer = await anvil.answer(program, program.message);
+  const { mismatch, stoppedNs } = await compareAnswers(answer, program.message, field);
+  const isShort = (await shortestCallNs(program, anvil)) < SHORT_NS;
+  const found: Measurement = {
+    program,
+    method: isShort ? "n and 2n calls" : "one request each",
+    gasUsed: answer.gasUsed,
+    succeeded: answer.succeeded,
+    digest: digestOf(answer),
+    mismatch,
+    stoppedNs,
+    samplesNs: {},
+    wholeNs: {},
+  };
+  if (mismatch !== null) return found;
+  const runs = field.runs.filter(({ name }) => stoppedNs[name] === undefined);
+  for (const run of runs) await warmUp(run, program.message, effort);
+  if (!isShort) {
+    const timers = [anvilTimer(program, anvil), ...runs.map((run) => localTimer(run, program.message, effort))];
+    return { ...found, samplesNs: await interleave(timers, effort) };
+  }
+  const wholeNs = await measureWhole(program, { ...field, runs });
+  const driven = withDriver(program);
+  await anvil.load(driven.alloc);
+  world.load(driven.alloc);
+  const count = await driverCount(driven, anvil, effort);
+  const differing = await compareDriven(driven, count, answer, { ...field, runs });
+  if (differing !== null) return { ...found, mismatch: differing };
+  for (const run of runs) await warmUp(run, driverMessage(driven, driverCountFor(run, count)), effort);
+  const timers = [
+    drivenAnvilTimer(driven, anvil, count),
+    ...runs.map((run) => drivenTimer(run, driven, count, effort)),
+  ];
+  return { ...found, wholeNs, samplesNs: await interleave(timers, effort) };
+}
+
+/** A way to take samples of one contender, until it answers null: enough. */
+type Timer = { readonly name: TimedName; readonly sample: () => Promise<number | null> };
+
+/** Rounds in the order A B C, C B A, and so on. */
+async function interleave(timers: readonly Timer[], { rounds }: Effort): Promise<Partial<Record<TimedName, number[]>>> {
+  const samplesNs: Partial<Record<TimedName, number[]>> = {};
+  for (let round = 0; round < rounds; round++) {
+    for (const { name, sample } of round % 2 === 0 ? timers : timers.toReversed()) {
+      const ns = await sample();
+      if (ns !== null) (samplesNs[name] ??= []).push(ns);
+    }
+  }
+  return samplesNs;
+}
+
+function anvilTimer(program: Program, anvil: AnvilCalls): Timer {
+  return {
+    name: "anvil",
+    sample: async () => {
+      const before = await anvil.timeNothingNs();
+      const ns = await anvil.timeCallNs(program, program.message);
+      return ns - (before + (await anvil.timeNothingNs())) / 2;
+    },
+  };
+}
+
+function localTimer(run: LocalRun, message: ProgramMessage, effort: Effort): Timer {
+  let count = 0;
+  const mayGoOn = budget(run, effort);
+  return {
+    name: run.name,
+    sample: async () => {
+      if (!mayGoOn()) return null;
+      if (count === 0) count = repetitions(await run.timeNs(message, 1), effort.sampleMs);
+      return run.timeNs(message, count);
+    },
+  };
+}
+
+function drivenAnvilTimer(driven: Program, anvil: AnvilCalls, count: number): Timer {
+  return {
+    name: "anvil",
+    sample: async () => {
+      const once = await anvil.timeCallNs(driven, driverMessage(driven, count));
+      return ((await anvil.timeCallNs(driven, driverMessage(driven, 2 * count))) - once) / count;
+    },
+  };
+}
+
+function drivenTimer(run: LocalRun, driven: Program, anvilCount: number, effort: Effort): Timer {
+  const count = driverCountFor(run, anvilCount);
+  const [once, twice] = [driverMessage(driven, count), driverMessage(driven, 2 * count)];
+  const mayGoOn = budget(run, effort);
+  return {
+    name: run.name,
+    sample: async () => {
+      if (!mayGoOn()) return null;
+      const onceNs = await run.timeNs(once, 1);
+      return ((await run.timeNs(twice, 1)) - onceNs) / count;
+    },
+  };
+}
+
+/** Whole calls: batches on anvil, kept on one core, and our engine through its interface. */
+async function measureWhole(program: Program, { anvil, runs, effort }: Field): Promise<Measurement["wholeNs"]> {
+  if (!anvil.pin(true)) return {};
+  try {
+    const batch: Timer = {
+      name: "anvil",
+      sample: async () => {
+        const ns = await anvil.timeInBatchNs(program, program.message, BATCH_COUNT);
+        return ns - (await anvil.timeNothingInBatchNs(BATCH_COUNT));
+      },
+    };
+    return await interleave([batch, ...runs.map((run) => localTimer(run, program.message, effort))], effort);
+  } finally {
+    anvil.pin(false);
+  }
+}
+
+/** The library may go on while its time lasts; everyone else may. */
+function budget(run: LocalRun, { libraryCapMs }: Effort): () => boolean {
+  if (run.name !== "ethereumjs") return () => true;
+  let endMs = 0;
+  return () => {
+    if (endMs === 0) endMs = performance.now() + libraryCapMs;
+    return performance.now() < endMs;
+  };
+}
+
+function repetitions(ns: number, sampleMs: number): number {
+  return Math.max(1, Math.min(10_000, Math.round((sampleMs * 1e6) / ns)));
+}
+
+function driverCountFor(run: LocalRun, anvilCount: number): number {
+  return run.name === "ethereumjs" ? Math.max(4, Math.ceil(anvilCount / LIBRARY_COUNT_SHARE)) : anvilCount;
+}
+
+async function driverCount(driven: Program, anvil: AnvilCalls, { sampleMs }: Effort): Promise<number> {
+  for (let count = 8; count < DRIVER_COUNT_MAX; count *= 2) {
+    const ns = (await anvil.timeCallNs(driven, driverMessage(driven, count))) - (await anvil.timeNothingNs());
+    if (ns > sampleMs * 1e6) return count;
+  }
+  return DRIVER_COUNT_MAX;
+}
+
+async function warmUp(run: LocalRun, message: ProgramMessage, { warmUpMs }: Effort): Promise<void> {
+  const endMs = performance.now() + warmUpMs;
+  for (let calls = 0; calls < 3 || performance.now() < endMs; calls++) {
+    await run.call(message);
+    if (run.name === "ethereumjs") return;
+  }
+}
+
+async function shortestCallNs(program: Program, anvil: AnvilCalls): Promise<number> {
+  const timer = anvilTimer(program, anvil);
+  return Math.min(...[await timer.sample(), await timer.sample(), await timer.sample()].map((ns) => ns ?? 0));
+}
+
+type Comparison = Pick<Measurement, "mismatch" | "stoppedNs">;
+
+async function compareAnswers(expected: Answer, message: ProgramMessage, field: Field): Promise<Comparison> {
+  const stoppedNs: Partial<Record<ContenderName, number>> = {};
+  for (const run of field.runs) {
+    const startedMs = performance.now();
+    const isLate = () => performance.now() - startedMs > field.effort.libraryCapMs;
+    const outcome = await run.call(message, run.name === "ethereumjs" ? isLate : undefined);
+    if (outcome.halt === HALT_ABORTED) stoppedNs[run.name] = (performance.now() - startedMs) * 1e6;
+    else {
+      const difference = differenceOf(expected, answerOf(outcome));
+      if (difference !== null) return { mismatch: `${run.name}: ${difference}`, stoppedNs };
+    }
+  }
+  return { mismatch: null, stoppedNs };
+}
+
+/** The driver's answers agree too, and each of its calls went as the single one did. */
+async function compareDriven(driven: Program, count: number, single: Answer, field: Field): Promise<string | null> {
+  for (const run of field.runs) {
+    const message = driverMessage(driven, 2 * driverCountFor(run, count));
+    const expected = await field.anvil.answer(driven, message);
+    const successes = BigInt(`0x${toBareHex(expected.output.subarray(0, 32))}`);
+    const wanted = single.succeeded ? BigInt(2 * driverCountFor(run, count)) : 0n;
+    if (successes !== wanted) return `of the calls in a row ${successes} succeed, expected ${wanted}`;
+    const difference = differenceOf(expected, answerOf(await run.call(message)));
+    if (difference !== null) return `${run.name}, calls in a row: ${difference}`;
+  }
+  return null;
+}
+
+function answerOf({ halt, gasUsed, output, logs }: CallOutcome): Answer {
+  return { succeeded: halt === null, gasUsed, output, logs };
+}
+
+function differenceOf(expected: Answer, found: Answer): string | null {
+  const [a, b] = [describeAnswer(expected), describeAnswer(found)];
+  const at = a.findIndex((text, i) => text !== b[i]);
+  return at < 0 ? null : `${b[at]?.slice(0, 120)}, anvil says ${a[at]?.slice(0, 120)}`;
+}
+
+function describeAnswer({ succeeded, gasUsed, output, logs }: Answer): string[] {
+  const entries = logs.map(({ address, topics, data }) => [address, ...topics, data].map(toBareHex).join(" "));
+  return [`succeeded ${succeeded}`, `gas ${gasUsed}`, `output ${toBareHex(output)}`, `logs ${entries.join(", ")}`];
+}
+
+function digestOf(answer: Answer): string {
+  return toBareHex(keccak256(new TextEncoder().encode(describeAnswer(answer).join("\n"))));
+}
