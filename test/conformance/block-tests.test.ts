@@ -1,28 +1,24 @@
-// Ethereum's blockchain tests on the reference engine: system calls, requests, withdrawals, blob schedules.
+// Ethereum's blockchain tests on every engine of this build: system calls, requests, withdrawals, blob schedules. A seeded
+// sample; the whole of them: `bun run conformance -- blocks DIR`.
 
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { SeededRandom } from "#base/random.ts";
-import { listVectorFiles, vectorsFolder } from "#test/vectors.ts";
-import { blockCasesOf, runBlockCase } from "./block-tests.ts";
-import { referenceEngineOf } from "./engines.ts";
-import { CONFORMANCE_SEED, conformanceCaseCount, draw } from "./sampling.ts";
+import { vectorsFolder } from "#test/vectors.ts";
+import { EngineFamily, isModeBuilt, MODES } from "./engines.ts";
+import { runSample } from "./sample-run.ts";
+import { CONFORMANCE_SEED, conformanceCaseCount } from "./sampling.ts";
 
 const COUNT = conformanceCaseCount(300);
 const folder = vectorsFolder("blockchain-tests");
 
-test.skipIf(folder === null)(
-  `${COUNT} chains of blocks (seed ${CONFORMANCE_SEED})`,
-  async () => {
-    const cases = listVectorFiles(folder!, ".json").flatMap((file) => blockCasesOf(readFileSync(file, "utf8")));
-    const failures: string[] = [];
-    const taken = draw(cases, new SeededRandom(CONFORMANCE_SEED), COUNT);
-    for (const blockCase of taken) {
-      const verdict = await runBlockCase(blockCase, referenceEngineOf);
-      if (verdict !== null) failures.push(`${blockCase.name}: ${verdict}`);
-    }
-    expect(taken.length).toBeGreaterThan(0);
-    expect(failures).toEqual([]);
-  },
-  0,
-);
+for (const mode of MODES.filter(isModeBuilt)) {
+  test.skipIf(folder === null)(
+    `${mode}: ${COUNT} chains of blocks (seed ${CONFORMANCE_SEED})`,
+    async () => {
+      const engines = new EngineFamily(mode);
+      const { ran, failures } = await runSample("blocks", folder!, { count: COUNT, perFileMax: 10 }, engines.engineOf);
+      expect(ran).toBeGreaterThan(0);
+      expect(failures).toEqual([]);
+    },
+    0,
+  );
+}

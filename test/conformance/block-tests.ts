@@ -1,8 +1,9 @@
-// Runner of Ethereum's blockchain tests from Berlin on: system calls, transactions, withdrawals and requests of every
-// block, compared with its header; a block that must be refused leaves the chain where it was.
+// Runner of Ethereum's blockchain tests: system calls, transactions, rewards, withdrawals and requests of every block,
+// compared with its header; a block that must be refused leaves the chain where it was.
 
 import { bigintFromBytes, bytesEqual, concatBytes, isZeroBytes } from "#base/bytes.ts";
 import { fromHex, toBareHex, toHex } from "#base/hex.ts";
+import { fakeExponential } from "#chain/base-fee.ts";
 import { type Block, decodeBlock } from "#chain/block.ts";
 import { logsBloom } from "#chain/bloom.ts";
 import {
@@ -19,6 +20,7 @@ import { orderedTrieRoot } from "#chain/ordered-trie.ts";
 import { BEACON_ROOTS_ADDRESS, HISTORY_STORAGE_ADDRESS } from "#chain/predeploys.ts";
 import type { Address, Hash32 } from "#chain/primitives.ts";
 import { encodeReceipt, type Receipt } from "#chain/receipt.ts";
+import { RlpError } from "#chain/rlp.ts";
 import { recoverSender, TransactionDecodeError } from "#chain/transaction.ts";
 import { KECCAK_EMPTY } from "#crypto/keccak256.ts";
 import { sha256 } from "#crypto/sha256.ts";
@@ -26,41 +28,42 @@ import type { BlockEnvironment, Engine } from "#evm/engine.ts";
 import type { Host } from "#evm/host.ts";
 import { OverlayHost } from "#evm/overlay-host.ts";
 import { GAS_PER_BLOB } from "#evm/transition.ts";
-import { MemoryHost } from "#test/evm/memory-host.ts";
-import { blobBaseFee, type FixtureAccount, seedAccount } from "./state-tests.ts";
-import { worldRoot } from "./trie-root.ts";
-import { accountsOf } from "./world.ts";
+import { VECTOR_FORKS } from "#test/vectors.ts";
+import { blockRefusal } from "./block-validity.ts";
+import { type ConformanceCase, type EngineOf, skippedCase, type Verdict } from "./case.ts";
+import { type WorldAccount, worldRoot } from "./trie-root.ts";
+import { accountsOf, type FixtureAccounts, firstDifference, seededHost } from "./world.ts";
 
 type BlobRules = { readonly target: string; readonly max: string; readonly baseFeeUpdateFraction: string };
 
-type BlockFixture = {
+/** One chain of blocks. */
+export type BlockFixture = {
   readonly network: string;
-  readonly config: { readonly chainid: string; readonly blobSchedule?: Readonly<Record<string, BlobRules>> };
+  readonly config?: { readonly chainid?: string; readonly blobSchedule?: Readonly<Record<string, BlobRules>> };
   readonly genesisRLP: string;
-  readonly pre: Readonly<Record<string, FixtureAccount>>;
+  readonly pre: FixtureAccounts;
   readonly blocks: readonly { readonly rlp: string; readonly expectException?: string }[];
   readonly lastblockhash: string;
+  readonly postState?: FixtureAccounts;
 };
 
-/** One chain of blocks. */
-export type BlockCase = { readonly name: string; readonly fixture: BlockFixture };
-
-const FORKS: Readonly<Record<string, Hardfork>> = {
-  Berlin: "berlin",
-  London: "london",
-  Paris: "paris",
-  Shanghai: "shanghai",
-  Cancun: "cancun",
-  Prague: "prague",
-  Osaka: "osaka",
-  BPO1: "osaka",
-  BPO2: "osaka",
-  BPO3: "osaka",
-  BPO4: "osaka",
+type Step = {
+  readonly name: string;
+  readonly fork: Hardfork;
+  readonly by: "number" | "timestamp";
+  readonly from: bigint;
 };
 
-const TRANSITION_TIME = 15_000n;
-const MINING_REWARD = 2n * 10n ** 18n;
+/** Forks that change blob parameters alone. @see EIP-7892 */
+const BLOB_FORK = /^BPO[1-5]$/;
+
+/** Wei for a block, newest rule first. @see EIP-649, EIP-1234, EIP-3675 */
+const REWARDS: readonly (readonly [since: Hardfork, reward: bigint])[] = [
+  ["paris", 0n],
+  ["constantinople", 2n * 10n ** 18n],
+  ["byzantium", 3n * 10n ** 18n],
+  ["frontier", 5n * 10n ** 18n],
+];
 const GWEI = 10n ** 9n;
 const DEPOSIT_CONTRACT = fromHex("00000000219ab540356cbb839cbe05303d7705fa");
 const DEPOSIT_TOPIC = fromHex("649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889aa790803be39038c5");
@@ -81,28 +84,32 @@ class BlockRefused extends Error {
   override readonly name = "BlockRefused";
 }
 
-/** Lists the cases of one file's content. */
-export function blockCasesOf(content: string): BlockCase[] {
-  const fixtures = JSON.parse(content) as Record<string, BlockFixture>;
-  return Object.entries(fixtures).map(([name, fixture]) => ({ name, fixture }));
+/** The one case of a fixture. */
+export function blockCaseOf(name: string, fixture: BlockFixture, group: string): ConformanceCase {
+  const { network } = fixture;
+  const steps = stepsOf(network);
+  if (steps === null) return skippedCase(name, network, group, `the node does not know the network ${network}`);
+  const run: ConformanceCase["run"] = (engineOf) => runChain(fixture, specOf(fixture, steps), engineOf);
+  return { name, fork: network, group, skipReason: null, run };
 }
 
-/** Runs one chain. Returns null when it passes, otherwise the first difference. */
-export async function runBlockCase(
-  { fixture }: BlockCase,
-  engineOf: (spec: ChainSpec) => Promise<Engine>,
-): Promise<string | null> {
-  const spec = specOf(fixture);
-  const engine = await engineOf(spec);
+async function runChain(fixture: BlockFixture, spec: ChainSpec, engineOf: EngineOf): Promise<Verdict> {
   const genesis = decodeBlock(fromHex(fixture.genesisRLP)).header;
-  const chain = new TestChain(spec, engine, genesis, fixture.pre);
+  const chain = new TestChain(spec, await engineOf(spec), genesis, fixture.pre);
   for (const [i, { rlp, expectException }] of fixture.blocks.entries()) {
     const refusal = await chain.tryImport(fromHex(rlp));
-    if (refusal !== null && expectException === undefined) return `block ${i} refused: ${refusal}`;
+    if (refusal !== null && expectException === undefined) {
+      return `block ${i} refused: ${refusal}${i === fixture.blocks.length - 1 ? whereItDiffers(chain, fixture) : ""}`;
+    }
     if (refusal === null && expectException !== undefined) return `block ${i} accepted, expected ${expectException}`;
   }
   const head = toHex(headerHash(chain.head));
   return head === fixture.lastblockhash ? null : `head ${head}, expected ${fixture.lastblockhash}`;
+}
+
+function whereItDiffers(chain: TestChain, { postState }: BlockFixture): string {
+  const where = postState === undefined ? null : firstDifference(chain.attemptedAccounts(), postState);
+  return where === null ? "" : `; ${where}`;
 }
 
 class TestChain {
@@ -112,14 +119,15 @@ class TestChain {
   readonly #hashes = new Map<bigint, Hash32>();
   readonly #addresses = new Set<string>();
   #state: Host;
+  #attempted: Host;
 
-  constructor(spec: ChainSpec, engine: Engine, genesis: BlockHeader, pre: BlockFixture["pre"]) {
+  constructor(spec: ChainSpec, engine: Engine, genesis: BlockHeader, pre: FixtureAccounts) {
     this.#spec = spec;
     this.#engine = engine;
-    const source = new MemoryHost();
-    for (const [address, account] of Object.entries(pre)) seedAccount(source, address, account);
+    const source = seededHost(pre);
     for (const key of source.accounts.keys()) this.#addresses.add(key);
     this.#state = source;
+    this.#attempted = source;
     this.head = genesis;
     this.#hashes.set(BigInt(genesis.number), headerHash(genesis));
   }
@@ -127,17 +135,27 @@ class TestChain {
   /** Adds a block, or answers why it is refused. */
   async tryImport(rlp: Uint8Array): Promise<string | null> {
     const host = new OverlayHost(this.#state, (number) => this.#hashes.get(number) ?? new Uint8Array(32));
+    this.#attempted = host;
     try {
       const block = decodeBlock(rlp);
+      const refusal = blockRefusal(block, this.head, this.#spec, rlp.length);
+      if (refusal !== null) return refusal;
       await this.#process(block, host);
       this.#state = host;
       this.head = block.header;
       this.#hashes.set(BigInt(block.header.number), headerHash(block.header));
       return null;
     } catch (error) {
-      if (error instanceof BlockRefused || error instanceof TransactionDecodeError) return error.message;
+      if (error instanceof BlockRefused || error instanceof RlpError || error instanceof TransactionDecodeError) {
+        return error.message;
+      }
       throw error;
     }
+  }
+
+  /** The accounts as the last block left them, refused or not. */
+  attemptedAccounts(): Generator<WorldAccount> {
+    return accountsOf(this.#attempted, [...this.#addresses]);
   }
 
   async #process(block: Block, host: OverlayHost): Promise<void> {
@@ -146,13 +164,17 @@ class TestChain {
     await this.#beginBlock(header, env, host);
     const receipts = await this.#applyTransactions(block, env, host);
     for (const { address, amountGwei } of block.withdrawals ?? []) credit(host, address, amountGwei * GWEI);
-    if (!isAtLeast(env.fork, "paris")) credit(host, header.beneficiary, MINING_REWARD);
+    payRewards(block, env.fork, host);
     const logs = receipts.flatMap((receipt) => receipt.logs);
     if (isAtLeast(env.fork, "prague")) await this.#checkRequests(header, logs, env, host);
     expectSame("receipts root", orderedTrieRoot(receipts.map(encodeReceipt)), header.receiptsRoot);
     expectSame("logs bloom", logsBloom(logs), header.logsBloom);
+    expectSame("state root", this.#rootOf(host), header.stateRoot);
+  }
+
+  #rootOf(host: OverlayHost): Uint8Array {
     for (const { address } of host.touchedAccounts()) this.#addresses.add(toBareHex(address));
-    expectSame("state root", worldRoot(accountsOf(host, [...this.#addresses])), header.stateRoot);
+    return worldRoot(accountsOf(host, [...this.#addresses]));
   }
 
   async #beginBlock(header: BlockHeader, env: BlockEnvironment, host: Host): Promise<void> {
@@ -164,7 +186,7 @@ class TestChain {
     }
   }
 
-  async #applyTransactions(block: Block, env: BlockEnvironment, host: Host): Promise<Receipt[]> {
+  async #applyTransactions(block: Block, env: BlockEnvironment, host: OverlayHost): Promise<Receipt[]> {
     const { header, transactions } = block;
     const receipts: Receipt[] = [];
     let gasUsed = 0n;
@@ -178,7 +200,14 @@ class TestChain {
       const { status, logs, gasUsed: own } = result.outcome;
       gasUsed += own;
       blobCount += tx.blobVersionedHashes.length;
-      receipts.push({ type: tx.type, status, cumulativeGasUsed: Number(gasUsed), gasUsed: Number(own), logs });
+      const receipt: Receipt = {
+        type: tx.type,
+        status,
+        cumulativeGasUsed: Number(gasUsed),
+        gasUsed: Number(own),
+        logs,
+      };
+      receipts.push(isAtLeast(env.fork, "byzantium") ? receipt : { ...receipt, stateRoot: this.#rootOf(host) });
     }
     if (gasUsed !== header.gasUsed) throw new BlockRefused(`gas used ${gasUsed}, header says ${header.gasUsed}`);
     const blobMax = blobParametersAt(this.#spec, header.timestamp)?.max ?? 0;
@@ -213,6 +242,16 @@ function credit(host: Host, address: Address, amount: bigint): void {
   if (amount > 0n) host.setAccount(address, { nonce, balance: balance + amount, codeHash });
 }
 
+/** The miner's reward and that of ommers. @see yellow paper §11.3 */
+function payRewards({ header, ommers }: Block, fork: Hardfork, host: Host): void {
+  const [, reward] = REWARDS.find(([since]) => isAtLeast(fork, since))!;
+  if (reward === 0n) return;
+  for (const ommer of ommers) {
+    credit(host, ommer.beneficiary, (reward * BigInt(8 + ommer.number - header.number)) / 8n);
+  }
+  credit(host, header.beneficiary, reward + (reward * BigInt(ommers.length)) / 32n);
+}
+
 function isDeposit({ address, topics }: Log): boolean {
   return bytesEqual(address, DEPOSIT_CONTRACT) && topics[0] !== undefined && bytesEqual(topics[0], DEPOSIT_TOPIC);
 }
@@ -243,22 +282,33 @@ function environmentOf(header: BlockHeader, spec: ChainSpec): BlockEnvironment {
     baseFee: header.baseFeePerGas ?? 0n,
     prevRandao: header.mixHash,
     difficulty: header.difficulty,
-    blobBaseFee: blob === null ? 0n : blobBaseFee(excessBlobGas, blob.baseFeeUpdateFraction),
+    blobBaseFee: blob === null ? 0n : fakeExponential(1n, excessBlobGas, blob.baseFeeUpdateFraction),
     excessBlobGas,
     fork,
     transactionGasCap: isAtLeast(fork, "osaka") ? spec.transactionGasCap : null,
   };
 }
 
-/** The names are "Prague" or "PragueToOsakaAtTime15k". */
-function specOf({ network, config }: BlockFixture): ChainSpec {
-  const names = network.replace("AtTime15k", "").split("To");
-  const steps = names.map((name, i) => ({ name, fork: FORKS[name]!, from: i === 0 ? 0n : TRANSITION_TIME }));
-  if (steps.some(({ fork }) => fork === undefined)) throw new Error(`unknown network in a fixture: ${network}`);
+/** From names such as "Prague", "PragueToOsakaAtTime15k" and "BerlinToLondonAt5"; null when a fork is not known. */
+function stepsOf(network: string): Step[] | null {
+  const [, before, after, unit, number, kilo] = /^(\w+?)To(\w+?)At(Time)?(\d+)(k?)$/.exec(network) ?? [];
+  const names = before === undefined ? [network] : [before, after!];
+  const activation = number === undefined ? 0n : BigInt(number) * (kilo === "k" ? 1000n : 1n);
+  const steps: Step[] = [];
+  for (const [i, name] of names.entries()) {
+    const fork = VECTOR_FORKS[name] ?? (BLOB_FORK.test(name) ? "osaka" : undefined);
+    if (fork === undefined) return null;
+    const isByTime = i > 0 && unit !== undefined;
+    steps.push({ name, fork, by: isByTime ? "timestamp" : "number", from: i === 0 ? 0n : activation });
+  }
+  return steps;
+}
+
+function specOf({ config }: BlockFixture, steps: readonly Step[]): ChainSpec {
   return createChainSpec({
     kind: "ethereum",
-    chainId: BigInt(config.chainid),
-    schedule: steps.map(({ fork, from }, i) => ({ fork, by: i === 0 ? "number" : "timestamp", from })),
+    chainId: BigInt(config?.chainid ?? "0x1"),
+    schedule: steps.map(({ fork, by, from }) => ({ fork, by, from })),
     stateRootDelay: 0,
     commitment: "mpt",
     baseFee: ETHEREUM_BASE_FEE,
@@ -267,7 +317,7 @@ function specOf({ network, config }: BlockFixture): ChainSpec {
     transactionGasCap: OSAKA_TRANSACTION_GAS_CAP,
     sequencer: null,
     blobSchedule: steps.flatMap(({ name, from }) => {
-      const rules = config.blobSchedule?.[name];
+      const rules = config?.blobSchedule?.[name];
       if (rules === undefined) return [];
       const baseFeeUpdateFraction = BigInt(rules.baseFeeUpdateFraction);
       return [{ from, target: Number(rules.target), max: Number(rules.max), baseFeeUpdateFraction }];

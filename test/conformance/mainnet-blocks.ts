@@ -2,21 +2,25 @@
 // bloom and (from Byzantium on, when receipts no longer carry state roots) the receipts root against the header.
 
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { bytesEqual } from "#base/bytes.ts";
 import { fromHex, toHex, toQuantity } from "#base/hex.ts";
+import { blobBaseFee } from "#chain/base-fee.ts";
 import { logsBloom } from "#chain/bloom.ts";
-import { type ChainSpec, createChainSpec, ETHEREUM_BASE_FEE, type ForkActivation } from "#chain/chain-spec.ts";
+import { transactionGasCapAt } from "#chain/chain-spec.ts";
 import { isAtLeast } from "#chain/hardforks.ts";
 import { orderedTrieRoot } from "#chain/ordered-trie.ts";
-import { BEACON_ROOTS_ADDRESS } from "#chain/predeploys.ts";
+import { BEACON_ROOTS_ADDRESS, HISTORY_STORAGE_ADDRESS } from "#chain/predeploys.ts";
 import { encodeReceipt, type Receipt } from "#chain/receipt.ts";
 import { encodeTransaction, recoverSender, type Transaction, transactionHash } from "#chain/transaction.ts";
 import { keccak256 } from "#crypto/keccak256.ts";
 import type { BlockEnvironment, Engine } from "#evm/engine.ts";
 import { OverlayHost } from "#evm/overlay-host.ts";
 import { MemoryHost } from "#test/evm/memory-host.ts";
-import { blobBaseFee } from "./state-tests.ts";
+import type { ConformanceCase, Verdict } from "./case.ts";
+import { authorizationOf } from "./fixture-transaction.ts";
+import { MAINNET_SPEC } from "./mainnet-spec.ts";
+import { wordFromText } from "./world.ts";
 
 type Json = Readonly<Record<string, string>>;
 
@@ -24,6 +28,7 @@ type TransactionJson = Json & {
   readonly to?: string | null;
   readonly accessList?: readonly { address: string; storageKeys: readonly string[] }[];
   readonly blobVersionedHashes?: readonly string[];
+  readonly authorizationList?: readonly Json[];
 };
 
 type BlockJson = Json & { readonly transactions: readonly TransactionJson[] };
@@ -34,52 +39,22 @@ type AccountJson = {
   readonly storage: Json;
 };
 
-const CANCUN_BLOB_FRACTION = 3_338_477n;
+/** The case of one block. @param file its block.json, with the other files beside it */
+export function mainnetCaseOf(file: string): ConformanceCase {
+  const block = JSON.parse(readFileSync(file, "utf8")) as BlockJson;
+  const { fork } = environmentOf(block);
+  const run: ConformanceCase["run"] = async (engineOf) => runBlock(dirname(file), block, await engineOf(MAINNET_SPEC));
+  return { name: `block ${BigInt(block.number!)}`, fork, group: fork, skipReason: null, run };
+}
 
-const byNumber = (fork: ForkActivation["fork"], from: bigint): ForkActivation => ({ fork, by: "number", from });
-const byTimestamp = (fork: ForkActivation["fork"], from: bigint): ForkActivation => ({ fork, by: "timestamp", from });
-
-/** Ethereum mainnet up to Cancun. The merge is put at its block. */
-export const MAINNET_SPEC: ChainSpec = createChainSpec({
-  kind: "ethereum",
-  chainId: 1n,
-  schedule: [
-    byNumber("frontier", 0n),
-    byNumber("homestead", 1_150_000n),
-    byNumber("tangerineWhistle", 2_463_000n),
-    byNumber("spuriousDragon", 2_675_000n),
-    byNumber("byzantium", 4_370_000n),
-    byNumber("petersburg", 7_280_000n),
-    byNumber("istanbul", 9_069_000n),
-    byNumber("muirGlacier", 9_200_000n),
-    byNumber("berlin", 12_244_000n),
-    byNumber("london", 12_965_000n),
-    byNumber("arrowGlacier", 13_773_000n),
-    byNumber("grayGlacier", 15_050_000n),
-    byNumber("paris", 15_537_394n),
-    byTimestamp("shanghai", 1_681_338_455n),
-    byTimestamp("cancun", 1_710_338_135n),
-  ],
-  stateRootDelay: 0,
-  commitment: "mpt",
-  baseFee: ETHEREUM_BASE_FEE,
-  blockGasLimit: 30_000_000n,
-  development: false,
-  transactionGasCap: null,
-  sequencer: null,
-  blobSchedule: [{ from: 1_710_338_135n, target: 3, max: 6, baseFeeUpdateFraction: CANCUN_BLOB_FRACTION }],
-});
-
-/**
- * Runs the block in a folder.
- * @returns null when all agrees, else the first difference
- */
-export async function runMainnetBlock(folder: string, engine: Engine): Promise<string | null> {
-  const block = JSON.parse(readFileSync(join(folder, "block.json"), "utf8")) as BlockJson;
+async function runBlock(folder: string, block: BlockJson, engine: Engine): Promise<Verdict> {
   const env = environmentOf(block);
   const host = new OverlayHost(preState(folder), blockHashes(folder));
   if (isAtLeast(env.fork, "cancun")) {
     await engine.systemCall(BEACON_ROOTS_ADDRESS, fromHex(block.parentBeaconBlockRoot!), env, host);
+  }
+  if (isAtLeast(env.fork, "prague")) {
+    await engine.systemCall(HISTORY_STORAGE_ADDRESS, fromHex(block.parentHash!), env, host);
   }
   const receipts: Receipt[] = [];
   let gasUsed = 0n;
@@ -112,7 +87,7 @@ function compare(
 ): string | null {
   if (toQuantity(gasUsed) !== block.gasUsed) return `gas used ${toQuantity(gasUsed)}, expected ${block.gasUsed}`;
   const bloom = toHex(logsBloom(receipts.flatMap(({ logs }) => logs)));
-  if (bloom !== block.logsBloom) return "other logs bloom";
+  if (bloom !== block.logsBloom) return `logs bloom ${bloom}, expected ${block.logsBloom}`;
   if (!isAtLeast(env.fork, "byzantium")) return null;
   const root = toHex(orderedTrieRoot(receipts.map(encodeReceipt)));
   return root === block.receiptsRoot ? null : `receipts root ${root}, expected ${block.receiptsRoot}`;
@@ -122,6 +97,7 @@ function environmentOf(block: BlockJson): BlockEnvironment {
   const number = BigInt(block.number!);
   const timestamp = BigInt(block.timestamp!);
   const excessBlobGas = BigInt(block.excessBlobGas ?? "0x0");
+  const fork = MAINNET_SPEC.hardforkAt(number, timestamp);
   return {
     chainId: 1n,
     number,
@@ -131,10 +107,10 @@ function environmentOf(block: BlockJson): BlockEnvironment {
     baseFee: BigInt(block.baseFeePerGas ?? "0x0"),
     prevRandao: fromHex(block.mixHash!),
     difficulty: BigInt(block.difficulty!),
-    blobBaseFee: blobBaseFee(excessBlobGas, CANCUN_BLOB_FRACTION),
+    blobBaseFee: isAtLeast(fork, "cancun") ? blobBaseFee(MAINNET_SPEC, excessBlobGas, timestamp) : 0n,
     excessBlobGas,
-    fork: MAINNET_SPEC.hardforkAt(number, timestamp),
-    transactionGasCap: null,
+    fork,
+    transactionGasCap: transactionGasCapAt(MAINNET_SPEC, fork),
   };
 }
 
@@ -146,7 +122,8 @@ function preState(folder: string): MemoryHost {
     const bytes = code === null ? new Uint8Array(0) : fromHex(code.bytecode).slice(0, code.original_len);
     const codeHash = bytes.length === 0 ? keccak256(bytes) : source.putCode(bytes);
     source.setAccount(address, { nonce: BigInt(basic.nonce), balance: BigInt(basic.balance), codeHash });
-    for (const [slot, value] of Object.entries(storage)) source.setSlot(address, word(slot), word(value));
+    for (const [slot, value] of Object.entries(storage))
+      source.setSlot(address, wordFromText(slot), wordFromText(value));
   }
   return source;
 }
@@ -175,17 +152,13 @@ function transactionOf(json: TransactionJson): Transaction {
     value: BigInt(json.value!),
     data: fromHex(json.input!),
     accessList: (json.accessList ?? []).map(({ address, storageKeys }) => {
-      return { address: fromHex(address), storageKeys: storageKeys.map(word) };
+      return { address: fromHex(address), storageKeys: storageKeys.map(wordFromText) };
     }),
-    authorizationList: [],
+    authorizationList: (json.authorizationList ?? []).map(authorizationOf),
     maxFeePerBlobGas: BigInt(json.maxFeePerBlobGas ?? "0x0"),
     blobVersionedHashes: (json.blobVersionedHashes ?? []).map(fromHex),
     yParity: Number(type > 0 ? v : isProtected ? (v - 35n) % 2n : v - 27n) as 0 | 1,
-    r: word(json.r!),
-    s: word(json.s!),
+    r: wordFromText(json.r!),
+    s: wordFromText(json.s!),
   };
-}
-
-function word(text: string): Uint8Array {
-  return fromHex(text.replace(/^0x/, "").padStart(64, "0"));
 }

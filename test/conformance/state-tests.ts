@@ -3,139 +3,134 @@
 
 import { bytesEqual } from "#base/bytes.ts";
 import { fromHex, toHex } from "#base/hex.ts";
+import { fakeExponential } from "#chain/base-fee.ts";
 import { type ChainSpec, createChainSpec, ETHEREUM_BASE_FEE, OSAKA_TRANSACTION_GAS_CAP } from "#chain/chain-spec.ts";
 import { type Hardfork, isAtLeast } from "#chain/hardforks.ts";
 import type { Log } from "#chain/log.ts";
+import type { Address } from "#chain/primitives.ts";
 import { encodeRlp } from "#chain/rlp.ts";
-import { decodeTransaction, recoverSender, TransactionDecodeError } from "#chain/transaction.ts";
-import { KECCAK_EMPTY, keccak256 } from "#crypto/keccak256.ts";
-import type { BlockEnvironment, Engine, TransactionResult } from "#evm/engine.ts";
-import type { Host } from "#evm/host.ts";
+import { decodeTransaction, recoverSender, type Transaction, TransactionDecodeError } from "#chain/transaction.ts";
+import { keccak256 } from "#crypto/keccak256.ts";
+import type { BlockEnvironment, Engine, TransactionOutcome } from "#evm/engine.ts";
 import { VECTOR_FORKS } from "#test/vectors.ts";
-import { touchAccount, type World } from "./world.ts";
-
-type HexText = string;
+import { type ConformanceCase, type EngineOf, skippedCase, type Verdict } from "./case.ts";
+import { type FixtureTransaction, transactionOf, type VectorIndexes } from "./fixture-transaction.ts";
+import { worldRoot } from "./trie-root.ts";
+import { createWorld, type FixtureAccounts, firstDifference, touchAccount, type World, wordFromText } from "./world.ts";
 
 type PostEntry = {
-  readonly hash: HexText;
-  readonly logs: HexText;
-  readonly txbytes: HexText;
+  readonly hash: string;
+  readonly logs: string;
+  /** The signed transaction; absent in old fixtures. */
+  readonly txbytes?: string;
   readonly expectException?: string;
-  readonly indexes: { readonly data: number; readonly gas: number; readonly value: number };
+  readonly indexes: VectorIndexes;
+  /** The accounts behind `hash`; absent in old fixtures. */
+  readonly state?: FixtureAccounts;
 };
 
-/** An account of a fixture's pre-state. */
-export type FixtureAccount = {
-  readonly nonce: HexText;
-  readonly balance: HexText;
-  readonly code: HexText;
-  readonly storage: Readonly<Record<HexText, HexText>>;
-};
-
-type Fixture = {
-  readonly env: Readonly<Record<string, HexText>>;
-  readonly pre: Readonly<Record<HexText, FixtureAccount>>;
-  readonly transaction: { readonly sender?: HexText };
+/** One state test: a transaction in variants, with what it leaves behind under each fork. */
+export type StateFixture = {
+  readonly _info?: Readonly<Record<string, unknown>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly pre: FixtureAccounts;
+  readonly transaction: FixtureTransaction;
   readonly post: Readonly<Record<string, readonly PostEntry[]>>;
   readonly config?: {
-    readonly chainid?: HexText;
-    readonly blobSchedule?: Readonly<Record<string, { target: HexText; max: HexText; baseFeeUpdateFraction: HexText }>>;
+    readonly chainid?: string;
+    readonly blobSchedule?: Readonly<Record<string, { target: string; max: string; baseFeeUpdateFraction: string }>>;
   };
 };
 
-/** One transaction of one fixture under one fork. */
-export type StateCase = {
-  readonly name: string;
-  readonly fork: Hardfork;
-  readonly fixture: Fixture;
-  readonly entry: PostEntry;
-  /** Fixtures filled by geth add a reward of nothing to the coinbase after the transaction. */
-  readonly rewardsNothing: boolean;
-};
+type StateCase = { readonly fixture: StateFixture; readonly fork: Hardfork; readonly entry: PostEntry };
 
-/** null: passed; otherwise the first difference. */
-export type Verdict = string | null;
+/** What happened to the transaction: an outcome, or in words why there is none. */
+type Applied = { readonly outcome: TransactionOutcome } | { readonly refusal: string };
 
 const BLOB_DEFAULTS = {
   cancun: { target: 3, max: 6, baseFeeUpdateFraction: 3_338_477n },
   prague: { target: 6, max: 9, baseFeeUpdateFraction: 5_007_716n },
 };
 
-/** Lists the cases of one file's content. */
-export function casesOf(content: string, rewardsNothing: boolean): StateCase[] {
-  const fixtures = JSON.parse(content) as Record<string, Fixture>;
-  const cases: StateCase[] = [];
-  for (const [title, fixture] of Object.entries(fixtures)) {
-    for (const [forkName, entries] of Object.entries(fixture.post)) {
-      const fork = VECTOR_FORKS[forkName];
-      if (fork === undefined) throw new Error(`unknown fork in a fixture: ${forkName}`);
-      for (const entry of entries) {
-        const { data, gas, value } = entry.indexes;
-        const name = `${title} ${forkName} d${data} g${gas} v${value}`;
-        cases.push({ name, fork, fixture, entry, rewardsNothing });
-      }
-    }
-  }
-  return cases;
+/** The cases of one fixture: each variant under each fork. */
+export function stateCasesOf(title: string, fixture: StateFixture, group: string): ConformanceCase[] {
+  return Object.entries(fixture.post).flatMap(([forkName, entries]) => {
+    const fork = VECTOR_FORKS[forkName];
+    return entries.map((entry): ConformanceCase => {
+      const { data, gas, value } = entry.indexes;
+      const name = `${title} d${data} g${gas} v${value}`;
+      if (fork === undefined) return skippedCase(name, forkName, group, `the node does not know the fork ${forkName}`);
+      const run = (engineOf: EngineOf): Promise<Verdict> => runStateCase({ fixture, fork, entry }, engineOf);
+      return { name, fork: forkName, group, skipReason: null, run };
+    });
+  });
 }
 
-/** Runs one case on a fresh world. */
-export async function runCase(
-  stateCase: StateCase,
-  engineOf: (spec: ChainSpec) => Promise<Engine>,
-  world: World,
-): Promise<Verdict> {
+async function runStateCase(stateCase: StateCase, engineOf: EngineOf): Promise<Verdict> {
   const { fixture, entry, fork } = stateCase;
   const spec = specOf(stateCase);
   const env = environmentOf(stateCase, spec);
-  for (const [address, account] of Object.entries(fixture.pre)) seedAccount(world.source, address, account);
-  const result = await applyBytes(entry, fixture, await engineOf(spec), env, world);
-  if (stateCase.rewardsNothing && !isAtLeast(fork, "spuriousDragon")) touchAccount(world.host, env.beneficiary);
-  if (typeof result === "string" && entry.expectException === undefined) return `not decoded: ${result}`;
-  const isRejected = typeof result === "string" || result.kind === "rejected";
-  if (entry.expectException !== undefined && !isRejected) return `applied, expected ${entry.expectException}`;
-  if (entry.expectException === undefined && isRejected) {
-    return `rejected: ${typeof result === "string" ? result : result.kind === "rejected" ? result.reject.message : ""}`;
-  }
-  const logs = typeof result !== "string" && result.kind === "applied" ? result.outcome.logs : [];
-  const outcome = typeof result !== "string" && result.kind === "applied" ? result.outcome : null;
-  const root = world.root();
+  const world = createWorld(fixture.pre);
+  const applied = await applyEntry(stateCase, await engineOf(spec), env, world);
+  if (rewardsNothing(fixture) && !isAtLeast(fork, "spuriousDragon")) touchAccount(world.host, env.beneficiary);
+  const isRefused = "refusal" in applied;
+  if (entry.expectException !== undefined && !isRefused) return `applied, expected ${entry.expectException}`;
+  if (entry.expectException === undefined && isRefused) return applied.refusal;
+  return postDifference(entry, isRefused ? null : applied.outcome, world);
+}
+
+function postDifference(entry: PostEntry, outcome: TransactionOutcome | null, world: World): string | null {
+  const accounts = [...world.accounts()];
+  const root = worldRoot(accounts);
   if (!bytesEqual(root, fromHex(entry.hash))) {
-    return `root ${toHex(root)}, expected ${entry.hash} (gas used ${outcome?.gasUsed}, halt ${outcome?.halt})`;
+    const where = entry.state === undefined ? null : firstDifference(accounts, entry.state);
+    const what = outcome === null ? "rejected" : `gas used ${outcome.gasUsed}, halt ${outcome.halt}`;
+    return `${where === null ? "" : `${where}; `}root ${toHex(root)}, expected ${entry.hash} (${what})`;
   }
-  const logsHash = keccak256(encodeRlp(logs.map(logFields)));
+  const logsHash = hashOfLogs(outcome?.logs ?? []);
   return bytesEqual(logsHash, fromHex(entry.logs)) ? null : `logs hash ${toHex(logsHash)}, expected ${entry.logs}`;
 }
 
-async function applyBytes(
-  entry: PostEntry,
-  fixture: Fixture,
+async function applyEntry(
+  { fixture, entry }: StateCase,
   engine: Engine,
   env: BlockEnvironment,
   world: World,
-): Promise<TransactionResult | string> {
+): Promise<Applied> {
+  const signed = signedTransaction(fixture, entry);
+  if ("refusal" in signed) return signed;
+  const result = await engine.applyTransaction(signed.tx, signed.sender, env, world.host);
+  return result.kind === "applied" ? result : { refusal: `rejected: ${result.reject.message}` };
+}
+
+function signedTransaction(
+  { transaction }: StateFixture,
+  entry: PostEntry,
+): { readonly tx: Transaction; readonly sender: Address } | { readonly refusal: string } {
+  if (entry.txbytes === undefined) return transactionOf(transaction, entry.indexes);
   try {
     const tx = decodeTransaction(fromHex(entry.txbytes));
     const sender = recoverSender(tx);
-    if (sender === null) return "invalid signature";
-    const wanted = fixture.transaction.sender;
-    if (wanted !== undefined && entry.expectException === undefined && !bytesEqual(sender, fromHex(wanted))) {
-      return `sender ${toHex(sender)}, expected ${wanted}`;
+    if (sender === null) return { refusal: "invalid signature" };
+    const wanted = transaction.sender;
+    if (wanted !== undefined && entry.expectException === undefined && toHex(sender) !== wanted.toLowerCase()) {
+      return { refusal: `sender ${toHex(sender)}, expected ${wanted}` };
     }
-    return await engine.applyTransaction(tx, sender, env, world.host);
+    return { tx, sender };
   } catch (error) {
-    if (error instanceof TransactionDecodeError) return error.message;
+    if (error instanceof TransactionDecodeError) return { refusal: `not decoded: ${error.message}` };
     throw error;
   }
 }
 
-/** Puts an account of a fixture into a host that is not used yet. */
-export function seedAccount(host: Host, address: string, account: FixtureAccount): void {
-  const owner = fromHex(address);
-  const code = fromHex(account.code);
-  const codeHash = code.length === 0 ? KECCAK_EMPTY : host.putCode(code);
-  host.setAccount(owner, { nonce: BigInt(account.nonce), balance: BigInt(account.balance), codeHash });
-  for (const [slot, value] of Object.entries(account.storage)) host.setSlot(owner, word(slot), word(value));
+/**
+ * Whether the tool that filled the fixture closed the block with a reward of nothing to the coinbase, which brings that
+ * account into being before EIP-161. retesteth and testeth did; execution-spec-tests, which name their format, do not.
+ */
+function rewardsNothing({ _info }: StateFixture): boolean {
+  const info = _info ?? {};
+  if ("fixture-format" in info || "fixture_format" in info) return false;
+  return "filling-rpc-server" in info || !("filling-transition-tool" in info);
 }
 
 function specOf({ fixture, fork }: StateCase): ChainSpec {
@@ -166,16 +161,19 @@ function environmentOf({ fixture, fork }: StateCase, spec: ChainSpec): BlockEnvi
     beneficiary: fromHex(env.currentCoinbase!),
     gasLimit: BigInt(env.currentGasLimit!),
     baseFee: isAtLeast(fork, "london") ? BigInt(env.currentBaseFee ?? "0x0a") : 0n,
-    prevRandao: word(env.currentRandom ?? "0x0"),
+    prevRandao: wordFromText(env.currentRandom ?? "0x0"),
     difficulty: isAtLeast(fork, "paris") ? 0n : BigInt(env.currentDifficulty ?? "0x0"),
-    blobBaseFee: isCancun ? blobBaseFee(excessBlobGas, blobRules(fixture, fork).baseFeeUpdateFraction) : 0n,
+    blobBaseFee: isCancun ? fakeExponential(1n, excessBlobGas, blobRules(fixture, fork).baseFeeUpdateFraction) : 0n,
     excessBlobGas,
     fork,
     transactionGasCap: isAtLeast(fork, "osaka") ? spec.transactionGasCap : null,
   };
 }
 
-function blobRules(fixture: Fixture, fork: Hardfork): { target: number; max: number; baseFeeUpdateFraction: bigint } {
+function blobRules(
+  fixture: StateFixture,
+  fork: Hardfork,
+): { target: number; max: number; baseFeeUpdateFraction: bigint } {
   const name = Object.keys(VECTOR_FORKS).find((key) => VECTOR_FORKS[key] === fork)!;
   const rules = fixture.config?.blobSchedule?.[name];
   if (rules === undefined) return isAtLeast(fork, "prague") ? BLOB_DEFAULTS.prague : BLOB_DEFAULTS.cancun;
@@ -186,21 +184,9 @@ function blobRules(fixture: Fixture, fork: Hardfork): { target: number; max: num
   };
 }
 
-/** Wei per blob gas: fake_exponential of EIP-4844 with the least price of 1 wei. */
-export function blobBaseFee(excessBlobGas: bigint, fraction: bigint): bigint {
-  let output = 0n;
-  let term = fraction;
-  for (let i = 1n; term > 0n; i++) {
-    output += term;
-    term = (term * excessBlobGas) / (fraction * i);
-  }
-  return output / fraction;
-}
-
-function logFields(log: Log): (Uint8Array | readonly Uint8Array[])[] {
-  return [log.address, log.topics, log.data];
-}
-
-function word(text: string): Uint8Array {
-  return fromHex(text.replace(/^0x/, "").padStart(64, "0"));
+/** What fixtures call the hash of logs: keccak256 of their RLP. */
+export function hashOfLogs(logs: readonly Log[]): Uint8Array {
+  return keccak256(
+    encodeRlp(logs.map((log): (Uint8Array | readonly Uint8Array[])[] => [log.address, log.topics, log.data])),
+  );
 }

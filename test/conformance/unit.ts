@@ -1,0 +1,34 @@
+// What the conformance command and its child processes say to each other: units of work one way, verdicts the other.
+
+import type { EngineUsage } from "./engines.ts";
+
+/** Which cases of a file: every nth, so that parts of a file take about the same time, or those listed. */
+export type Pick =
+  | { readonly kind: "part"; readonly part: number; readonly partCount: number }
+  | { readonly kind: "list"; readonly indices: readonly number[] };
+
+/** Work for one child. */
+export type Unit = {
+  readonly file: string;
+  readonly pick: Pick;
+  /** The first case that has not run yet: above 0 when a child died in the one before. */
+  readonly from: number;
+};
+
+/** From a child. */
+export type WorkerMessage =
+  | { readonly kind: "ready" }
+  | { readonly kind: "begin"; readonly index: number; readonly name: string; readonly fork: string }
+  | {
+      readonly kind: "verdict";
+      readonly index: number;
+      /** null: passed or skipped. */
+      readonly difference: string | null;
+      readonly skipReason: string | null;
+    }
+  | { readonly kind: "done"; readonly usage: Readonly<Record<string, EngineUsage>>; readonly memoryBytes: number };
+
+/** Whether a unit has the case at this place of its file. */
+export function isPicked(pick: Pick, index: number): boolean {
+  return pick.kind === "part" ? index % pick.partCount === pick.part : pick.indices.includes(index);
+}
