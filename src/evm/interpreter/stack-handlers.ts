@@ -1,0 +1,96 @@
+// Handlers of what moves words: PUSH, DUP, SWAP, POP, and the words that the interpreter itself knows (PC, GAS).
+
+import { WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
+import { type Code, i32, i64, type Operand64, type Value, type Var, v128 } from "#wasm/code.ts";
+import { STACK_WORD_COUNT_MAX } from "../gas/rules.ts";
+import { loadLimbs, storeLimbs } from "../words/memory.ts";
+import { narrowWord } from "../words/word.ts";
+import { advance, chargeStatic, type Labels, moveTop, type Registers, requireRoom, takeOperands } from "./registers.ts";
+
+/** PUSH0 to PUSH32. */
+export function emitPush(r: Registers, labels: Labels, sizeBytes: number, gas: number): void {
+  requireRoom(r, labels);
+  chargeStatic(r, labels, gas);
+  storeImmediate(r, sizeBytes);
+  moveTop(r, 1);
+  advance(r, labels, 1 + sizeBytes);
+}
+
+/** DUP1 to DUP16: one look tells whether the operand is there and a word more has room. */
+export function emitDup(r: Registers, labels: Labels, depth: number, gas: number): void {
+  const { code } = r;
+  const source = code.i32(i32.sub(r.stackTop, depth * WORD_SIZE_BYTES));
+  const room = (STACK_WORD_COUNT_MAX - depth) * WORD_SIZE_BYTES;
+  code.brIf(i32.geU(i32.sub(source, r.stack), room), labels.stackFailure);
+  chargeStatic(r, labels, gas);
+  storeLimbs(code, r.stackTop, 0, loadLimbs(code, source, 0));
+  moveTop(r, 1);
+  advance(r, labels, 1);
+}
+
+/** SWAP1 to SWAP16. */
+export function emitSwap(r: Registers, labels: Labels, depth: number, gas: number): void {
+  const { code } = r;
+  const base = takeOperands(r, labels, depth + 1);
+  chargeStatic(r, labels, gas);
+  const top = depth * WORD_SIZE_BYTES;
+  const deep = loadLimbs(code, base, 0);
+  const high = loadLimbs(code, base, top);
+  storeLimbs(code, base, 0, high);
+  storeLimbs(code, base, top, deep);
+  advance(r, labels, 1);
+}
+
+/** POP. */
+export function emitPop(r: Registers, labels: Labels, gas: number): void {
+  const base = takeOperands(r, labels, 1);
+  chargeStatic(r, labels, gas);
+  r.code.set(r.stackTop, base);
+  advance(r, labels, 1);
+}
+
+/** An opcode that pushes one number below 2^64 which is known only after its own price is paid. */
+export function emitNumber(r: Registers, labels: Labels, gas: number, number: () => Operand64): void {
+  requireRoom(r, labels);
+  chargeStatic(r, labels, gas);
+  storeLimbs(r.code, r.stackTop, 0, narrowWord(r.code.i64(number())));
+  moveTop(r, 1);
+  advance(r, labels, 1);
+}
+
+/** Stores the operand that follows the opcode as a new top word. Code is followed by zero bytes, so it may be cut short. */
+function storeImmediate(r: Registers, sizeBytes: number): void {
+  const { code } = r;
+  if (sizeBytes <= 4) {
+    const low = sizeBytes === 0 ? 0n : code.i64(i64.extend(smallImmediate(r.code, r.pc, sizeBytes)));
+    storeLimbs(code, r.stackTop, 0, narrowWord(low));
+    return;
+  }
+  const upper = Math.max(0, sizeBytes - 16);
+  code.store128(r.stackTop, 0, reversed(code, r.pc, 1 + upper, sizeBytes - upper));
+  const half = upper === 0 ? v128.splat64(0) : reversed(code, r.pc, 1, upper);
+  code.store128(r.stackTop, 16, half);
+}
+
+/** 1 to 4 bytes behind an address as a number. */
+export function smallImmediate(code: Code, pc: Var<"i32">, sizeBytes: number): Value<"i32"> {
+  if (sizeBytes === 1) return i32.load8(pc, 1);
+  if (sizeBytes === 2) {
+    const raw = code.i32(i32.load16(pc, 1));
+    return i32.or(i32.shrU(raw, 8), i32.and(i32.shl(raw, 8), 0xff00));
+  }
+  const raw = code.i32(i32.load(pc, 1));
+  const whole = i32.or(i32.and(i32.rotl(raw, 8), 0x00ff00ff), i32.and(i32.rotl(raw, 24), 0xff00ff00 | 0));
+  return sizeBytes === 4 ? whole : i32.shrU(whole, 8);
+}
+
+// The lowest 128 bits of a number of up to 16 bytes in EVM order.
+function reversed(code: Code, address: Var<"i32">, offset: number, sizeBytes: number): Value<"v128"> {
+  const bytes = code.v128(v128.load(address, offset));
+  const zero = code.v128(v128.splat64(0));
+  return v128.shuffle(
+    bytes,
+    zero,
+    Array.from({ length: 16 }, (_, i) => (i < sizeBytes ? sizeBytes - 1 - i : 16)),
+  );
+}
