@@ -2,10 +2,12 @@
 // the writer's count of operands right. What branches is in `control-flow.ts`.
 
 import type { SeededRandom } from "#base/random.ts";
+import { isAtLeast } from "#chain/hardforks.ts";
 import { opcodeName } from "#evm/reference/opcode-names.ts";
 import { type CodeWriter, type ForkOpcodes, OP } from "./code-writer.ts";
 import {
   drawAddress,
+  drawCallee,
   drawCount,
   drawOffset,
   drawOperand,
@@ -235,6 +237,24 @@ export function writeCall(writer: CodeWriter): void {
   for (let i = isOwn ? 2 : 1; i > 0; i--) if (random.chance(0.5)) writeLoad(writer);
 }
 
+/** A call with all gas to another contract of the world, and a look at the slots that small contracts like to write. */
+function writeProbedCall(writer: CodeWriter): void {
+  const { random, opcodes } = writer;
+  const opcode = random.pick(opcodes.calls);
+  const hasValue = opcode === OP.CALL || opcode === OP.CALLCODE;
+  for (const operand of [32, 0, 32, 0]) writer.pushNumber(operand);
+  if (hasValue) writer.pushNumber(random.below(8) === 0 ? 1 : 0);
+  writer.push(drawCallee(random));
+  if (isAtLeast(opcodes.fork, "tangerineWhistle")) writer.op(OP.GAS, 0, 1);
+  else writer.pushNumber(5000);
+  writer.op(opcode, hasValue ? 7 : 6, 1);
+  for (let slot = 0; slot < 2; slot++) {
+    writer.pushNumber(slot);
+    writer.op(opcodes.has(OP.TLOAD) && random.chance(0.6) ? OP.TLOAD : OP.SLOAD, 1, 1);
+    writer.op(OP.ADD, 2, 1);
+  }
+}
+
 /** Reads a slot, to see what a call left in it. */
 function writeLoad(writer: CodeWriter): void {
   const { random } = writer;
@@ -308,7 +328,8 @@ const STATEMENTS: readonly (readonly [Statement, weight: number])[] = [
   [writeMemory, 10],
   [writeStorage, 7],
   [writeEnvironment, 5],
-  [writeCall, 6],
+  [writeCall, 5],
+  [writeProbedCall, 2],
   [writeLog, 2],
   [writeGasProbe, 2],
 ];

@@ -49,7 +49,7 @@ export function generateWorld(seed: number, fork: Hardfork | null = null): World
   const random = new SeededRandom(seed);
   const drawn = random.pick(FORK_WEIGHTS);
   const opcodes = opcodesOf(fork ?? drawn);
-  return random.chance(0.0008) ? deepWorld(random, opcodes) : usualWorld(random, opcodes);
+  return random.chance(0.0004) ? deepWorld(random, opcodes) : usualWorld(random, opcodes);
 }
 
 function usualWorld(random: SeededRandom, opcodes: ForkOpcodes): World {
@@ -150,9 +150,11 @@ function wildCode(random: SeededRandom, opcodes: ForkOpcodes): Program {
 function templateCode(random: SeededRandom, opcodes: ForkOpcodes): Program {
   const writer = new CodeWriter(random, opcodes);
   const end = random.chance(0.25) && opcodes.has(OP.REVERT) ? OP.REVERT : OP.RETURN;
-  switch (random.below(8)) {
+  switch (random.below(10)) {
     case 6: // writes everywhere, and may then fail
     case 7:
+    case 8:
+    case 9:
       return [...writeEverywhere(writer), ...failOrEnd(random, opcodes)];
     case 0: // gives its input back
       writer.op(OP.CALLDATASIZE, 0, 1);
