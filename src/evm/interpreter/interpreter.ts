@@ -174,28 +174,19 @@ function emitHandler(r: Registers, labels: HandlerLabels, context: OpcodeContext
   if (row.kind === "word") emitWordHandler(r, labels, context, row);
   else if (row.kind === "exit") emitExitHandler(r, labels, context, row);
   else if (row.kind === "frame") emitFrameHandler(r, { ...labels, link: labels[row.link] }, context, row);
-  else emitStructural(r, labels, row, row.gas(context.rules));
+  else STRUCTURAL[row.kind](r, labels, row, row.gas(context.rules));
 }
 
-function emitStructural(r: Registers, labels: Labels, row: StructuralOpcode, gas: number): void {
-  switch (row.kind) {
-    case "push":
-      return emitPush(r, labels, immediateSizeBytes(row.byte), gas);
-    case "dup":
-      return emitDup(r, labels, row.inputs, gas);
-    case "swap":
-      return emitSwap(r, labels, row.inputs - 1, gas);
-    case "pop":
-      return emitPop(r, labels, gas);
-    case "jump":
-      return emitJump(r, labels, gas);
-    case "jumpi":
-      return emitJumpIf(r, labels, gas);
-    case "jumpdest":
-      return emitJumpDestination(r, labels, gas);
-    case "pc":
-      return emitNumber(r, labels, gas, () => i64.extend(i32.sub(r.pc, r.bytes)));
-    case "gas":
-      return emitNumber(r, labels, gas, () => r.gas);
-  }
-}
+type StructuralHandler = (r: Registers, labels: Labels, row: StructuralOpcode, gas: number) => void;
+
+const STRUCTURAL: Readonly<Record<StructuralOpcode["kind"], StructuralHandler>> = {
+  push: (r, labels, row, gas) => emitPush(r, labels, immediateSizeBytes(row.byte), gas),
+  dup: (r, labels, row, gas) => emitDup(r, labels, row.inputs, gas),
+  swap: (r, labels, row, gas) => emitSwap(r, labels, row.inputs - 1, gas),
+  pop: (r, labels, _row, gas) => emitPop(r, labels, gas),
+  jump: (r, labels, _row, gas) => emitJump(r, labels, gas),
+  jumpi: (r, labels, _row, gas) => emitJumpIf(r, labels, gas),
+  jumpdest: (r, labels, _row, gas) => emitJumpDestination(r, labels, gas),
+  pc: (r, labels, _row, gas) => emitNumber(r, labels, gas, () => i64.extend(i32.sub(r.pc, r.bytes))),
+  gas: (r, labels, _row, gas) => emitNumber(r, labels, gas, () => r.gas),
+};
