@@ -7,6 +7,7 @@
 // A variable holds whatever its local held before until it is set: locals are reused.
 
 import { assert } from "#base/assert.ts";
+import { wasmFeatures } from "./features.ts";
 import type { FunctionEmitter, FunctionIndex, GlobalIndex, Label, Local, ValueType } from "./function-emitter.ts";
 import { CONTROL, I32, I64, type LaneOpcode, type MemoryOpcode, type PlainOpcode, V128 } from "./opcodes.ts";
 
@@ -61,6 +62,12 @@ const binary64 = (opcode: PlainOpcode) => (a: Operand64, b: Operand64) =>
   value("i64", (f) => {
     push64(f, a);
     push64(f, b);
+    f.op(opcode);
+  });
+
+const unary64 = (opcode: PlainOpcode) => (a: Operand64) =>
+  value("i64", (f) => {
+    push64(f, a);
     f.op(opcode);
   });
 
@@ -154,16 +161,12 @@ export const i64 = {
       push64(f, a);
       f.op(I64.eqz);
     }),
-  clz: (a: Operand64) =>
-    value("i64", (f) => {
-      push64(f, a);
-      f.op(I64.clz);
-    }),
-  ctz: (a: Operand64) =>
-    value("i64", (f) => {
-      push64(f, a);
-      f.op(I64.ctz);
-    }),
+  clz: unary64(I64.clz),
+  ctz: unary64(I64.ctz),
+  /** The lowest 8, 16 or 32 bits, sign-extended. */
+  extend8S: unary64(I64.extend8S),
+  extend16S: unary64(I64.extend16S),
+  extend32S: unary64(I64.extend32S),
   /** A 32-bit value, unsigned. */
   extend: (a: Operand32) =>
     value("i64", (f) => {
@@ -187,6 +190,14 @@ export const i64 = {
 /** Expressions of 128 bits. */
 export const v128 = {
   load: load("v128", V128.load),
+  /** A constant of 16 bytes. */
+  constant: (bytes: Uint8Array) => value("v128", (f) => f.v128Const(bytes)),
+  /** One 64-bit value in both lanes. */
+  splat64: (a: Operand64) =>
+    value("v128", (f) => {
+      push64(f, a);
+      f.op(V128.i64x2Splat);
+    }),
   /** Bytes of two vectors in a constant order; see `FunctionEmitter.shuffle`. */
   shuffle: (a: Vector, b: Vector, lanes: readonly number[]) =>
     value("v128", (f) => {
@@ -210,15 +221,21 @@ export const v128 = {
     }),
 } as const;
 
+type Scope = { readonly taken: Var[]; readonly outer: Scope | null };
+
 /** Statements of one function body. */
 export class Code {
   /** The emitter beneath, for what has no expression form. */
   readonly f: FunctionEmitter;
+  /** Whether products of 128 bits are one instruction; else they are made of 32-bit halves. */
+  readonly wideArithmetic: boolean;
   readonly #free: Record<NumberType, Local[]> = { i32: [], i64: [], v128: [] };
-  #scope: { readonly type: NumberType; readonly local: Local }[] | null = null;
+  #scope: Scope | null = null;
 
-  constructor(f: FunctionEmitter) {
+  /** @param wideArithmetic what the engine has, unless told */
+  constructor(f: FunctionEmitter, wideArithmetic = wasmFeatures().wideArithmetic) {
     this.f = f;
+    this.wideArithmetic = wideArithmetic;
   }
 
   /** The parameter at `index`, which must have this type. */
@@ -252,13 +269,21 @@ export class Code {
 
   /** Runs `body`; the variables that it takes are free again afterwards. Scopes nest. */
   scope<R>(body: () => R): R {
-    const outer = this.#scope;
-    const taken: { readonly type: NumberType; readonly local: Local }[] = [];
-    this.#scope = taken;
+    const scope: Scope = { taken: [], outer: this.#scope };
+    this.#scope = scope;
     const result = body();
-    for (const { type, local } of taken) this.#free[type].push(local);
-    this.#scope = outer;
+    for (const { type, local } of scope.taken) this.#free[type].push(local);
+    this.#scope = scope.outer;
     return result;
+  }
+
+  /** Lets a variable that the innermost scope took live on in the scope around it; others are left alone. */
+  keep(variable: Var): void {
+    const scope = this.#scope;
+    const index = scope === null ? -1 : scope.taken.findIndex(({ local }) => local === variable.local);
+    if (scope === null || index < 0) return;
+    scope.taken.splice(index, 1);
+    scope.outer?.taken.push(variable);
   }
 
   /** Assigns a variable. */
@@ -301,6 +326,21 @@ export class Code {
   /** A call with one 64-bit result as an expression. */
   call64(target: FunctionIndex, ...operands: readonly (Var | Value | number | bigint)[]): Value<"i64"> {
     return value("i64", () => this.call(target, ...operands));
+  }
+
+  /** The product of two unsigned 64-bit values: low and high half, new variables. */
+  mulWide(a: Operand64, b: Operand64): [Var<"i64">, Var<"i64">] {
+    const low = this.i64();
+    const high = this.i64();
+    if (this.wideArithmetic) {
+      push64(this.f, a);
+      push64(this.f, b);
+      this.f.op(I64.mulWideU);
+      this.pop([low, high]);
+    } else {
+      this.scope(() => this.#mulHalves(this.i64(a), this.i64(b), low, high));
+    }
+    return [low, high];
   }
 
   /** Stores 32 bits. */
@@ -378,9 +418,22 @@ export class Code {
     this.f.op(CONTROL.return);
   }
 
+  // Schoolbook with 32-bit digits; no sum below exceeds 64 bits.
+  #mulHalves(a: Var<"i64">, b: Var<"i64">, low: Var<"i64">, high: Var<"i64">): void {
+    const half = 0xffff_ffffn;
+    const aLow = this.i64(i64.and(a, half));
+    const aHigh = this.i64(i64.shrU(a, 32));
+    const bLow = this.i64(i64.and(b, half));
+    const bHigh = this.i64(i64.shrU(b, 32));
+    const middle = this.i64(i64.add(i64.mul(aHigh, bLow), i64.shrU(i64.mul(aLow, bLow), 32)));
+    const other = this.i64(i64.add(i64.mul(aLow, bHigh), i64.and(middle, half)));
+    this.set(high, i64.add(i64.add(i64.mul(aHigh, bHigh), i64.shrU(middle, 32)), i64.shrU(other, 32)));
+    this.set(low, i64.mul(a, b));
+  }
+
   #take<T extends NumberType>(type: T): Var<T> {
     const local = this.#free[type].pop() ?? this.f.local(type as ValueType);
-    this.#scope?.push({ type, local });
+    this.#scope?.taken.push({ type, local });
     assert(local >= 0, "a local has an index");
     return { local, type };
   }
