@@ -58,6 +58,12 @@ export const CONTEXT = {
   exitCount: 408,
   /** i64: gas between two polls inside a frame; 0 for a run without a deadline. */
   pollInterval: 416,
+  /** i32: the first status of EXHAUSTED or FAILED; ends the run whatever its frames answer. */
+  failure: 424,
+  /** i64: secret of the process, so that nobody can choose keys that collide in the tables. */
+  hashSeed: 432,
+  /** i32: end of the region of blob hashes. */
+  blobHashesCapacityEnd: 440,
   // Where the regions lie: i32 address and i32 end, set once when the range is laid out.
   stacks: 448,
   stacksEnd: 452,
@@ -94,6 +100,10 @@ export const CONTEXT = {
   scratch: 704,
   /** i64 each: side exits by `EXIT_REASONS`; compiled code counts them. */
   exits: 1024,
+  /** A word that is zero. */
+  zero: 1152,
+  /** i64: gas that a precompile may use, and what it used. */
+  precompileGas: 1184,
 } as const;
 
 /** Size of the context record. */
@@ -157,6 +167,9 @@ export const FRAME = {
 
 /** Size of a frame record. */
 export const FRAME_SIZE_BYTES = 256;
+
+/** Frame records behind the context: the first one, 1024 above it, and one to prepare a call in that is never made. */
+export const FRAME_COUNT = 1026;
 
 /** Writes are forbidden. */
 export const FRAME_FLAG_STATIC = 1;
@@ -276,13 +289,22 @@ export const INDEX_ENTRY_SIZE_BYTES = 8;
 export const JOURNAL = {
   /** i32: `JOURNAL_*`. */
   kind: 0,
-  /** i32: the record. */
-  record: 4,
-  /** i64 or i32, by kind. */
+  /** i32: the record, or the address of the field that was written. */
+  target: 4,
+  /** i64 */
   small: 8,
   /** Word. */
   word: 16,
 } as const;
+
+/** Bits of the i32 at the target were raised: `small` has them. */
+export const JOURNAL_FLAGS = 0;
+/** The word at the target was written. */
+export const JOURNAL_WORD = 1;
+/** The i64 at the target was written. */
+export const JOURNAL_SMALL = 2;
+/** The code of the account at the target was set: `word` is the hash before. */
+export const JOURNAL_CODE = 3;
 
 /** Size of a journal entry. */
 export const JOURNAL_SIZE_BYTES = 48;
