@@ -55,8 +55,8 @@ export function transactionOf(
 
 function unsignedOf(fixture: FixtureTransaction, indexes: VectorIndexes): UnsignedTransaction {
   const maxFeePerGas = BigInt(fixture.maxFeePerGas ?? fixture.gasPrice ?? "0x0");
-  const accessList = fixture.accessLists?.[indexes.data] ?? [];
-  const type = typeOf(fixture);
+  const accessList = fixture.accessLists?.[indexes.data] ?? null;
+  const type = typeOf(fixture, accessList !== null);
   return {
     type,
     chainId: type === 0 ? null : 1n,
@@ -69,23 +69,19 @@ function unsignedOf(fixture: FixtureTransaction, indexes: VectorIndexes): Unsign
     // Some old fixtures write numbers too large to be meant as a "bigint".
     value: BigInt(fixture.value[indexes.value]!.replace("0x:bigint ", "")),
     data: fromHex(fixture.data[indexes.data]!),
-    accessList: accessList.map(accessListEntryOf),
+    accessList: (accessList ?? []).map(accessListEntryOf),
     authorizationList: (fixture.authorizationList ?? []).map(authorizationOf),
     maxFeePerBlobGas: BigInt(fixture.maxFeePerBlobGas ?? "0x0"),
     blobVersionedHashes: (fixture.blobVersionedHashes ?? []).map(wordFromText),
   };
 }
 
-function typeOf({
-  authorizationList,
-  maxFeePerBlobGas,
-  maxFeePerGas,
-  accessLists,
-}: FixtureTransaction): TransactionType {
-  if (authorizationList !== undefined) return 4;
-  if (maxFeePerBlobGas !== undefined) return 3;
-  if (maxFeePerGas !== undefined) return 2;
-  return accessLists === undefined ? 0 : 1;
+/** A variant without an access list, be it an empty one, is an older transaction. */
+function typeOf(fixture: FixtureTransaction, hasAccessList: boolean): TransactionType {
+  if (fixture.authorizationList !== undefined) return 4;
+  if (fixture.maxFeePerBlobGas !== undefined) return 3;
+  if (fixture.maxFeePerGas !== undefined) return 2;
+  return hasAccessList ? 1 : 0;
 }
 
 function accessListEntryOf({ address, storageKeys }: AccessListText[number]): AccessListEntry {
