@@ -37,7 +37,7 @@ export function multiply(f: FunctionEmitter, a: Limbs, b: Limbs): Local[] {
 
 /** a². Six products of different limbs are taken once, with one limb doubled. */
 export function square(f: FunctionEmitter, a: Limbs): Local[] {
-  const doubled = [...doubledTails(f, a)];
+  const doubled = doubledTails(f, a);
   const top = topBitMask(f, a[3]!);
   const product = f.locals("i64", 8);
   const carry = f.local("i64");
@@ -196,15 +196,8 @@ export function pushIsZeroElement(f: FunctionEmitter, a: Limbs): void {
   f.op(I32.or);
 }
 
-/** Squares a local element `count` times in place. */
-export function squareTimes(f: FunctionEmitter, a: readonly Local[], count: number): void {
-  if (count === 1) {
-    assignLimbs(f, a, square(f, a));
-    return;
-  }
-  const left = f.local("i32");
-  f.i32Const(count);
-  f.set(left);
+/** Squares an element in locals `left` times in place, at least once; `left` is zero then. */
+export function squareTimes(f: FunctionEmitter, a: readonly Local[], left: Local): void {
   f.loop((again) => {
     assignLimbs(f, a, square(f, a));
     f.get(left);

@@ -2,12 +2,14 @@
 
 import type { FunctionEmitter, FunctionIndex, Local } from "../../function-emitter.ts";
 import { I32 } from "../../opcodes.ts";
+import type { FieldCalls } from "./field-calls.ts";
 import { AFFINE_SIZE_BYTES, BASE_TABLE_COUNT, ELEMENT_SIZE_BYTES, HALF_SCALAR_BITS, OFFSET } from "./layout.ts";
-import { constantLimbs, pushAddress, storeLimbs } from "./limbs.ts";
-import { emitScale, GENERATOR, loadElement, moveBy, storePoint } from "./point.ts";
+import { constantLimbs, pushAddress } from "./limbs.ts";
+import { copyPoint, emitScale, GENERATOR, localAddress, moveBy, storePoint } from "./point.ts";
 
-/** The functions that the tables are made by. */
-export type GeneratorTableFunctions = {
+/** What the tables are made by. */
+export type GeneratorTableParts = {
+  readonly field: FieldCalls;
   /** Doubles in place. */
   readonly double: FunctionIndex;
   /** (target, source) inverts modulo p. */
@@ -17,71 +19,59 @@ export type GeneratorTableFunctions = {
 };
 
 /** Makes both tables. */
-export function emitPrepare(f: FunctionEmitter, base: Local, functions: GeneratorTableFunctions): void {
-  const x = constantLimbs(GENERATOR.x, 4);
-  const y = constantLimbs(GENERATOR.y, 4);
-  const point = f.local("i32");
-  pushAddress(f, base, OFFSET.point);
-  f.set(point);
-  storeLimbs(f, point, 0, x);
-  storeLimbs(f, point, ELEMENT_SIZE_BYTES, y);
-  emitTable(f, { base, point, table: OFFSET.baseTable }, functions);
-  emitShiftedGenerator(f, { base, point, x, y }, functions);
-  emitTable(f, { base, point, table: OFFSET.shiftedBaseTable }, functions);
-}
-
-// Leaves 2^128·G at the point's address.
-function emitShiftedGenerator(
-  f: FunctionEmitter,
-  at: { base: Local; point: Local; x: readonly bigint[]; y: readonly bigint[] },
-  functions: GeneratorTableFunctions,
-): void {
-  const sum = f.local("i32");
-  const left = f.local("i32");
-  pushAddress(f, at.base, OFFSET.accumulator);
-  f.set(sum);
-  storePoint(f, sum, at.x, at.y, constantLimbs(1n, 4));
-  f.i32Const(HALF_SCALAR_BITS);
-  f.set(left);
-  f.loop((again) => {
+export function emitPrepare(f: FunctionEmitter, base: Local, parts: GeneratorTableParts): void {
+  const point = localAddress(f, base, OFFSET.point);
+  const sum = localAddress(f, base, OFFSET.accumulator);
+  const start = () => {
+    storePoint(f, sum, constantLimbs(GENERATOR.x, 4), constantLimbs(GENERATOR.y, 4), constantLimbs(1n, 4));
+  };
+  start();
+  copyPoint(f, sum, point);
+  emitTable(f, { base, point, table: OFFSET.baseTable }, parts);
+  start();
+  repeat(f, HALF_SCALAR_BITS, () => {
     f.get(sum);
-    f.call(functions.double);
-    moveBy(f, left, 1, I32.sub);
-    f.get(left);
-    f.brIf(again);
+    f.call(parts.double);
   });
-  storeLimbs(f, at.point, 0, loadElement(f, sum, 0));
-  storeLimbs(f, at.point, ELEMENT_SIZE_BYTES, loadElement(f, sum, ELEMENT_SIZE_BYTES));
-  pushAddress(f, sum, 2 * ELEMENT_SIZE_BYTES);
-  pushAddress(f, sum, 2 * ELEMENT_SIZE_BYTES);
-  f.call(functions.invertElement);
-  emitScale(f, at.point, loadElement(f, sum, 2 * ELEMENT_SIZE_BYTES));
+  const z = { address: sum, offset: 2 * ELEMENT_SIZE_BYTES };
+  callInvert(f, z, parts);
+  emitScale(f, sum, z, { base, field: parts.field });
+  copyPoint(f, sum, point);
+  emitTable(f, { base, point, table: OFFSET.shiftedBaseTable }, parts);
 }
 
 // Odd multiples with a common z, then all of them by its inverse.
 function emitTable(
   f: FunctionEmitter,
   at: { base: Local; point: Local; table: number },
-  functions: GeneratorTableFunctions,
+  parts: GeneratorTableParts,
 ): void {
   const { base } = at;
-  const cursor = f.local("i32");
-  const left = f.local("i32");
+  const commonZ = { address: base, offset: OFFSET.commonZ };
+  const cursor = localAddress(f, base, at.table);
   f.get(at.point);
-  pushAddress(f, base, at.table);
+  f.get(cursor);
   f.i32Const(BASE_TABLE_COUNT);
-  f.call(functions.oddMultiples);
-  pushAddress(f, base, OFFSET.commonZ);
-  pushAddress(f, base, OFFSET.commonZ);
-  f.call(functions.invertElement);
-  const inverse = loadElement(f, base, OFFSET.commonZ);
-  pushAddress(f, base, at.table);
-  f.set(cursor);
-  f.i32Const(BASE_TABLE_COUNT);
+  f.call(parts.oddMultiples);
+  callInvert(f, commonZ, parts);
+  repeat(f, BASE_TABLE_COUNT, () => {
+    emitScale(f, cursor, commonZ, { base, field: parts.field });
+    moveBy(f, cursor, AFFINE_SIZE_BYTES, I32.add);
+  });
+}
+
+function callInvert(f: FunctionEmitter, at: { address: Local; offset: number }, parts: GeneratorTableParts): void {
+  pushAddress(f, at.address, at.offset);
+  pushAddress(f, at.address, at.offset);
+  f.call(parts.invertElement);
+}
+
+function repeat(f: FunctionEmitter, count: number, emit: () => void): void {
+  const left = f.local("i32");
+  f.i32Const(count);
   f.set(left);
   f.loop((again) => {
-    emitScale(f, cursor, inverse);
-    moveBy(f, cursor, AFFINE_SIZE_BYTES, I32.add);
+    emit();
     moveBy(f, left, 1, I32.sub);
     f.get(left);
     f.brIf(again);

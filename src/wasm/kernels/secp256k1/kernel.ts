@@ -5,17 +5,18 @@
 
 import { assert } from "#base/assert.ts";
 import { ModuleBuilder } from "../../assembler.ts";
-import type { FunctionEmitter, FunctionIndex, Local, ValueType } from "../../function-emitter.ts";
+import type { FunctionIndex, Local } from "../../function-emitter.ts";
 import { compileModule, createMemory, instantiate, PAGE_SIZE_BYTES } from "../../loader.ts";
 import type { KernelPlacement } from "../keccak.ts";
 import { FIELD_PRIME, normalize } from "./field.ts";
+import { type Define, FieldCalls } from "./field-calls.ts";
 import { emitPrepare } from "./generator-table.ts";
 import { invert } from "./inverse.ts";
 import { OFFSET, SECP256K1_RANGE_SIZE_BYTES } from "./layout.ts";
-import { loadLimbs, pushAddress, storeLimbs } from "./limbs.ts";
-import { emitAddition, emitDouble, emitOddMultiples } from "./point.ts";
+import { loadLimbs, storeLimbs } from "./limbs.ts";
+import { emitAddition, emitBaseAddition, emitDouble, emitOddMultiples } from "./point.ts";
 import { emitLift, emitMultiply, emitRecover, emitTurnTable, emitWriteDigits, emitWriteResult } from "./recover.ts";
-import { emitDigits, GROUP_ORDER } from "./scalar.ts";
+import { emitDigits, GROUP_ORDER, multiplyModuloOrder } from "./scalar.ts";
 
 /** Functions over addresses of the kernel's memory; arguments may lie anywhere in it. */
 export type Secp256k1Kernel = {
@@ -77,57 +78,43 @@ export function emitSecp256k1Module(shared: boolean): Uint8Array<ArrayBuffer> {
       emit(f, base);
     });
   const points = definePoints(define);
-  const { double, oddMultiples, invertElement } = points;
-  const recover = defineRecover(define, points);
-  const prepare = define([], [], (f, base) => emitPrepare(f, base, { double, invertElement, oddMultiples }));
+  const prepare = define([], [], (f, base) => emitPrepare(f, base, points));
   module.exportFunction("prepare", prepare);
-  module.exportFunction("recover", recover);
+  module.exportFunction("recover", defineRecover(define, points));
   return module.build();
 }
 
-// Defines a function whose emitter is also given the local with the kernel's base.
-type Define = (
-  params: ValueType[],
-  results: ValueType[],
-  emit: (f: FunctionEmitter, base: Local) => void,
-) => FunctionIndex;
-
 function definePoints(define: Define) {
+  const field = new FieldCalls(define);
   const invertElement = defineInversion(define, FIELD_PRIME);
   const double = define(["i32"], [], (f) => emitDouble(f, f.param(0)));
-  const addStep = define(["i32", "i32", "i32"], [], (f) => {
-    const [sum, point, ratio] = f.params as [Local, Local, Local];
-    emitAddition(f, { sum, point, sign: null, commonZ: null, ratio, double });
-  });
-  const oddMultiples = define(["i32", "i32", "i32"], [], (f, base) => emitOddMultiples(f, base, { double, addStep }));
-  return { invertElement, double, oddMultiples };
+  const addition = define(["i32", "i32", "i64", "i32"], [], (f, base) => emitAddition(f, base, double));
+  const oddMultiples = define(["i32", "i32", "i32"], [], (f, base) =>
+    emitOddMultiples(f, base, { field, double, addition }),
+  );
+  return { field, invertElement, double, addition, oddMultiples };
 }
 
 function defineRecover(define: Define, points: ReturnType<typeof definePoints>): FunctionIndex {
-  const { invertElement, double, oddMultiples } = points;
+  const { field, invertElement, double, addition, oddMultiples } = points;
   const invertScalar = defineInversion(define, GROUP_ORDER);
+  const multiplyScalars = define(["i32", "i32", "i32"], [], (f) => {
+    const [target, a, b] = f.params as [Local, Local, Local];
+    storeLimbs(f, target, 0, multiplyModuloOrder(f, loadLimbs(f, a, 0, 4), loadLimbs(f, b, 0, 4)));
+  });
   const writeHalf = define(["i64", "i64", "i64", "i32", "i64"], [], (f) => {
     const [low, high, sign, address, width] = f.params as [Local, Local, Local, Local, Local];
     emitDigits(f, { limbs: [low, high], sign, address, width });
   });
-  const addKeyPoint = define(["i32", "i32", "i64"], [], (f) => {
-    const [sum, point, sign] = f.params as [Local, Local, Local];
-    emitAddition(f, { sum, point, sign, commonZ: null, ratio: null, double });
-  });
-  const addBasePoint = define(["i32", "i32", "i64"], [], (f, base) => {
-    const [sum, point, sign] = f.params as [Local, Local, Local];
-    const commonZ = f.local("i32");
-    pushAddress(f, base, OFFSET.commonZ);
-    f.set(commonZ);
-    emitAddition(f, { sum, point, sign, commonZ, ratio: null, double });
-  });
+  const baseAddition = define(["i32", "i32", "i64"], [], (f, base) => emitBaseAddition(f, base, addition, field));
+  const digitFunctions = { writeHalf, invertScalar, multiplyScalars };
   const parts = {
-    lift: define(["i32", "i32"], ["i32"], emitLift),
-    writeDigits: define(["i32", "i32"], [], (f, base) => emitWriteDigits(f, base, { writeHalf, invertScalar })),
+    lift: define(["i32", "i32"], ["i32"], (f, base) => emitLift(f, base, field)),
+    writeDigits: define(["i32", "i32"], [], (f, base) => emitWriteDigits(f, base, digitFunctions)),
     oddMultiples,
-    turnTable: define([], [], emitTurnTable),
-    multiply: define([], [], (f, base) => emitMultiply(f, base, { double, addKeyPoint, addBasePoint })),
-    writeResult: define(["i32"], ["i32"], (f, base) => emitWriteResult(f, base, invertElement)),
+    turnTable: define([], [], (f, base) => emitTurnTable(f, base, field)),
+    multiply: define([], [], (f, base) => emitMultiply(f, base, { double, addition, baseAddition })),
+    writeResult: define(["i32"], ["i32"], (f, base) => emitWriteResult(f, base, { field, invertElement })),
   };
   return define(["i32", "i32", "i32", "i32"], ["i32"], (f, base) => emitRecover(f, base, parts));
 }

@@ -2,7 +2,8 @@
 // one 96 (x, y, z), where z = 0 is the point at infinity.
 //
 //   arguments     hash 32, r‖s 64, result x‖y 64
-//   scratch       accumulator 96, common z 32, point 64, its double 96
+//   scratch       accumulator 96, common z 32, its product with the accumulator's 32, ratio of two z 32, point 64, its double 96,
+//                 elements between calls 13 × 32
 //   digits        129 × 4 × i16: at each bit those of the two halves of u2, then of the two halves of u1
 //   key tables    8 odd multiples of R, then of λ·R
 //   ratios        of the z of neighbours while a table is made
@@ -37,8 +38,11 @@ const SIZES = {
   result: 64,
   accumulator: JACOBIAN_SIZE_BYTES,
   commonZ: ELEMENT_SIZE_BYTES,
+  fullZ: ELEMENT_SIZE_BYTES,
+  ratio: ELEMENT_SIZE_BYTES,
   point: AFFINE_SIZE_BYTES,
   double: JACOBIAN_SIZE_BYTES,
+  elements: 13 * ELEMENT_SIZE_BYTES,
   digits: DIGITS_SIZE_BYTES * (HALF_SCALAR_BITS + 1),
   keyTable: KEY_TABLE_COUNT * AFFINE_SIZE_BYTES,
   turnedKeyTable: KEY_TABLE_COUNT * AFFINE_SIZE_BYTES,

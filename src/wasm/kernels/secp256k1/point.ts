@@ -1,10 +1,11 @@
 // Points of y² = x³ + 7 while a function is emitted: doubling, addition of a table's point, tables of odd multiples.
 //
 // The points of a table share one z by choice: seen on the isomorphic curve where that z is 1 they are affine, so that the
-// accumulator adds them by the short formula; it meets points of G, which are affine on the curve itself, with its z taken times
-// the common one.
+// accumulator adds them by the short formula. Points of G are affine on the curve itself: for them the accumulator's z is
+// taken times the common one.
 //
-// Additions hold for all points: keys and signatures are of a stranger's choice, and with R = k·G every case can be made to occur.
+// Additions hold for all points: keys and signatures are a stranger's choice, and with R = k·G every case can be made to
+// occur.
 
 import type { FunctionEmitter, FunctionIndex, Local } from "../../function-emitter.ts";
 import { CONTROL, I32, I64, type PlainOpcode } from "../../opcodes.ts";
@@ -21,8 +22,9 @@ import {
   square,
   subtract,
 } from "./field.ts";
+import type { FieldCalls } from "./field-calls.ts";
 import { AFFINE_SIZE_BYTES, ELEMENT_SIZE_BYTES, OFFSET } from "./layout.ts";
-import { constantLimbs, type Limbs, loadLimbs, pushAddress, pushIsZero, pushLimb, storeLimbs } from "./limbs.ts";
+import { constantLimbs, type Limbs, loadLimbs, pushAddress, pushIsZero, storeLimbs } from "./limbs.ts";
 
 /** The generator's coordinates. @see SEC 2, section 2.4.1 */
 export const GENERATOR = {
@@ -56,43 +58,30 @@ export function emitDouble(f: FunctionEmitter, point: Local): void {
   storeLimbs(f, point, Y, subtract(f, multiply(f, slope, subtract(f, s, newX)), square(f, yy)));
 }
 
-/** How a point is added. */
-export type AdditionOptions = {
-  /** Address of the Jacobian point that is added to. */
-  readonly sum: Local;
-  /** Address of the affine point to add. */
-  readonly point: Local;
-  /** −1 to subtract it, else 0; null when it is never subtracted. */
-  readonly sign: Local | null;
-  /** Address of the z by which the point is away from the sum's curve; null for 1. */
-  readonly commonZ: Local | null;
-  /** Address that receives the new z over the old one; null when nobody asks. */
-  readonly ratio: Local | null;
-  /** Doubles in place. */
-  readonly double: FunctionIndex;
-};
-
-/** Adds an affine point in place: 8 products, 3 squares, and another product where there is a common z. */
-export function emitAddition(f: FunctionEmitter, options: AdditionOptions): void {
-  const { sum, point, commonZ } = options;
+/**
+ * Adds an affine point in place: 8 products, 3 squares. Parameters: the sum, the point, −1 to subtract it or 0 (i64), and the
+ * sum's z as seen from the point's curve. The new z over the old one goes to its place.
+ */
+export function emitAddition(f: FunctionEmitter, base: Local, double: FunctionIndex): void {
+  const [sum, point, sign, fullZ] = f.params as [Local, Local, Local, Local];
   const px = loadElement(f, point, X);
   const py = loadElement(f, point, Y);
-  if (options.sign !== null) negateWhen(f, py, options.sign);
+  negateWhen(f, py, sign);
   const z = loadElement(f, sum, Z);
   pushIsZero(f, z);
   f.if(() => {
-    storeLifted(f, options, px, py);
+    storePoint(f, sum, px, py, ONE);
     f.op(CONTROL.return);
   });
-  const fullZ = commonZ === null ? z : multiply(f, z, loadElement(f, commonZ, 0));
-  const zz = square(f, fullZ);
+  const seenZ = loadElement(f, fullZ, 0);
+  const zz = square(f, seenZ);
   const x = loadElement(f, sum, X);
   const y = loadElement(f, sum, Y);
   const dx = subtract(f, multiply(f, px, zz), x);
-  const dy = subtract(f, multiply(f, multiply(f, py, zz), fullZ), y);
-  emitExceptions(f, options, dx, dy);
+  const dy = subtract(f, multiply(f, multiply(f, py, zz), seenZ), y);
+  emitExceptions(f, { sum, dx, dy, double });
   storeLimbs(f, sum, Z, multiply(f, z, dx));
-  if (options.ratio !== null) storeLimbs(f, options.ratio, 0, dx);
+  storeLimbs(f, base, OFFSET.ratio, dx);
   const dxx = square(f, dx);
   const dxxx = multiply(f, dxx, dx);
   const v = multiply(f, x, dxx);
@@ -101,41 +90,60 @@ export function emitAddition(f: FunctionEmitter, options: AdditionOptions): void
   storeLimbs(f, sum, Y, subtract(f, multiply(f, dy, subtract(f, v, newX)), multiply(f, y, dxxx)));
 }
 
-// Infinity plus the point is the point.
-function storeLifted(f: FunctionEmitter, options: AdditionOptions, px: Element, py: Element): void {
-  const { sum, commonZ } = options;
-  let [x, y]: [Limbs, Limbs] = [px, py];
-  if (commonZ !== null) {
-    const z = loadElement(f, commonZ, 0);
-    const zz = square(f, z);
-    x = multiply(f, px, zz);
-    y = multiply(f, py, multiply(f, zz, z));
-  }
-  storeLimbs(f, sum, X, x);
-  storeLimbs(f, sum, Y, y);
-  storeLimbs(f, sum, Z, ONE);
+/** Adds a point of G's tables to the accumulator. Parameters: the sum, the point, the sign. */
+export function emitBaseAddition(f: FunctionEmitter, base: Local, addition: FunctionIndex, field: FieldCalls): void {
+  const [sum, point, sign] = f.params as [Local, Local, Local];
+  pushIsZero(f, loadElement(f, sum, Z));
+  f.if(
+    () => {
+      callAddition(f, addition, { sum, point, sign, fullZ: { address: sum, offset: Z } });
+      emitScale(f, sum, { address: base, offset: OFFSET.commonZ }, { base, field });
+    },
+    () => {
+      const fullZ = { address: base, offset: OFFSET.fullZ };
+      field.multiply(f, fullZ, { address: sum, offset: Z }, { address: base, offset: OFFSET.commonZ });
+      callAddition(f, addition, { sum, point, sign, fullZ });
+    },
+  );
+}
+
+/** Calls the addition for a point on the sum's own curve. */
+export function callKeyAddition(f: FunctionEmitter, addition: FunctionIndex, sum: Local, point: Local, sign: Local) {
+  callAddition(f, addition, { sum, point, sign, fullZ: { address: sum, offset: Z } });
+}
+
+function callAddition(
+  f: FunctionEmitter,
+  addition: FunctionIndex,
+  at: { sum: Local; point: Local; sign: Local; fullZ: { address: Local; offset: number } },
+): void {
+  f.get(at.sum);
+  f.get(at.point);
+  f.get(at.sign);
+  pushAddress(f, at.fullZ.address, at.fullZ.offset);
+  f.call(addition);
 }
 
 // Equal points are doubled, opposite ones vanish. The first limb tells nearly always that neither is the case.
-function emitExceptions(f: FunctionEmitter, options: AdditionOptions, dx: Element, dy: Element): void {
-  pushMayBeZero(f, dx[0]!);
+function emitExceptions(f: FunctionEmitter, at: { sum: Local; dx: Element; dy: Element; double: FunctionIndex }): void {
+  pushMayBeZero(f, at.dx[0]!);
   f.if(() => {
-    pushIsZeroElement(f, dx);
+    pushIsZeroElement(f, at.dx);
     f.if(() => {
-      pushIsZeroElement(f, dy);
+      pushIsZeroElement(f, at.dy);
       f.if(
         () => {
-          f.get(options.sum);
-          f.call(options.double);
+          f.get(at.sum);
+          f.call(at.double);
         },
-        () => storeLimbs(f, options.sum, Z, ZERO),
+        () => storeLimbs(f, at.sum, Z, ZERO),
       );
       f.op(CONTROL.return);
     });
   });
 }
 
-// Limb 0 of both forms of zero, 0 and p, is 0 or −C.
+// Limb 0 of both forms of zero, which are 0 and p.
 function pushMayBeZero(f: FunctionEmitter, limb: Local): void {
   f.get(limb);
   f.i64Const(FIELD_PRIME & 0xffff_ffff_ffff_ffffn);
@@ -162,48 +170,38 @@ function negateWhen(f: FunctionEmitter, a: readonly Local[], sign: Local): void 
 }
 
 /** What a table is made by. */
-export type TableFunctions = {
-  /** Doubles in place. */
+export type TableParts = {
+  readonly field: FieldCalls;
+  /** (point) doubles in place. */
   readonly double: FunctionIndex;
-  /** (sum, point, ratio) adds an affine point. */
-  readonly addStep: FunctionIndex;
+  /** (sum, point, sign, z) adds an affine point. */
+  readonly addition: FunctionIndex;
 };
 
 /**
  * Makes the table of the odd multiples 1, 3, 5 … of an affine point, all with one common z, which goes to its place.
  * Parameters: address of the point, address of the table, count.
  */
-export function emitOddMultiples(f: FunctionEmitter, base: Local, functions: TableFunctions): void {
+export function emitOddMultiples(f: FunctionEmitter, base: Local, parts: TableParts): void {
   const [source, table, count] = f.params as [Local, Local, Local];
+  const { field } = parts;
   const last = f.local("i32");
   const cursor = f.local("i32");
-  const ratio = f.local("i32");
-  const sum = f.local("i32");
-  const double = f.local("i32");
-  for (const [local, offset] of [
-    [sum, OFFSET.accumulator],
-    [double, OFFSET.double],
-    [ratio, OFFSET.ratios],
-  ] as const) {
-    pushAddress(f, base, offset);
-    f.set(local);
-  }
+  const ratios = f.local("i32");
+  const noSign = f.local("i64");
+  const sum = localAddress(f, base, OFFSET.accumulator);
+  const double = localAddress(f, base, OFFSET.double);
+  pushAddress(f, base, OFFSET.ratios);
+  f.set(ratios);
   // On the curve where the double is affine, the first multiple is (x·z², y·z³).
   const x = loadElement(f, source, X);
   const y = loadElement(f, source, Y);
   storePoint(f, double, x, y, ONE);
+  storePoint(f, sum, x, y, ONE);
   f.get(double);
-  f.call(functions.double);
-  const z = loadElement(f, double, Z);
-  const zz = square(f, z);
-  storePoint(f, sum, multiply(f, x, zz), multiply(f, y, multiply(f, zz, z)), ONE);
-  f.get(table);
-  f.get(count);
-  f.i32Const(AFFINE_SIZE_BYTES);
-  f.op(I32.mul);
-  f.op(I32.add);
-  f.i32Const(AFFINE_SIZE_BYTES);
-  f.op(I32.sub);
+  f.call(parts.double);
+  emitScale(f, sum, { address: double, offset: Z }, { base, field });
+  pushLastAddress(f, table, count);
   f.set(last);
   f.get(table);
   f.set(cursor);
@@ -213,50 +211,55 @@ export function emitOddMultiples(f: FunctionEmitter, base: Local, functions: Tab
     f.get(last);
     f.op(I32.ltU);
     f.if(() => {
-      f.get(sum);
-      f.get(double);
-      f.get(ratio);
-      f.call(functions.addStep);
-      moveBy(f, ratio, ELEMENT_SIZE_BYTES, I32.add);
+      callKeyAddition(f, parts.addition, sum, double, noSign);
+      storeLimbs(f, ratios, 0, loadElement(f, base, OFFSET.ratio));
+      moveBy(f, ratios, ELEMENT_SIZE_BYTES, I32.add);
       moveBy(f, cursor, AFFINE_SIZE_BYTES, I32.add);
       f.br(again);
     });
   });
-  storeLimbs(f, base, OFFSET.commonZ, multiply(f, z, loadElement(f, sum, Z)));
-  emitLevelling(f, { table, cursor, ratio });
+  const commonZ = { address: base, offset: OFFSET.commonZ };
+  field.multiply(f, commonZ, { address: double, offset: Z }, { address: sum, offset: Z });
+  emitLevelling(f, { base, table, cursor, ratios }, field);
 }
 
 // Backwards through the table: each point by the product of the ratios that follow it.
-function emitLevelling(f: FunctionEmitter, at: { table: Local; cursor: Local; ratio: Local }): void {
-  const { table, cursor, ratio } = at;
-  const product = f.locals("i64", 4);
-  const assign = (source: Limbs) =>
-    product.forEach((limb, i) => {
-      pushLimb(f, source[i]!);
-      f.set(limb);
-    });
-  assign(ONE);
+function emitLevelling(
+  f: FunctionEmitter,
+  at: { base: Local; table: Local; cursor: Local; ratios: Local },
+  field: FieldCalls,
+): void {
+  const { base, table, cursor, ratios } = at;
+  const product = { address: base, offset: OFFSET.ratio };
+  storeLimbs(f, base, OFFSET.ratio, ONE);
   f.loop((again) => {
     f.get(cursor);
     f.get(table);
     f.op(I32.gtU);
     f.if(() => {
-      moveBy(f, ratio, ELEMENT_SIZE_BYTES, I32.sub);
+      moveBy(f, ratios, ELEMENT_SIZE_BYTES, I32.sub);
       moveBy(f, cursor, AFFINE_SIZE_BYTES, I32.sub);
-      assign(multiply(f, product, loadElement(f, ratio, 0)));
-      emitScale(f, cursor, product);
+      field.multiply(f, product, product, { address: ratios, offset: 0 });
+      emitScale(f, cursor, product, { base, field });
       f.br(again);
     });
   });
 }
 
 /** Takes the affine point at an address to the curve that is away by z: (x·z², y·z³). */
-export function emitScale(f: FunctionEmitter, point: Local, z: Limbs): void {
-  const zz = square(f, z);
-  const x = multiply(f, loadElement(f, point, X), zz);
-  const y = multiply(f, loadElement(f, point, Y), multiply(f, zz, z));
-  storeLimbs(f, point, X, x);
-  storeLimbs(f, point, Y, y);
+export function emitScale(
+  f: FunctionEmitter,
+  point: Local,
+  z: { address: Local; offset: number },
+  at: { base: Local; field: FieldCalls },
+): void {
+  const power = { address: at.base, offset: OFFSET.elements };
+  const x = { address: point, offset: X };
+  const y = { address: point, offset: Y };
+  at.field.square(f, power, z);
+  at.field.multiply(f, x, x, power);
+  at.field.multiply(f, power, power, z);
+  at.field.multiply(f, y, y, power);
 }
 
 /** Stores a Jacobian point. */
@@ -264,6 +267,12 @@ export function storePoint(f: FunctionEmitter, address: Local, x: Limbs, y: Limb
   storeLimbs(f, address, X, x);
   storeLimbs(f, address, Y, y);
   storeLimbs(f, address, Z, z);
+}
+
+/** Copies x and y. */
+export function copyPoint(f: FunctionEmitter, source: Local, target: Local): void {
+  storeLimbs(f, target, X, loadElement(f, source, X));
+  storeLimbs(f, target, Y, loadElement(f, source, Y));
 }
 
 /** Moves an address. */
@@ -274,8 +283,20 @@ export function moveBy(f: FunctionEmitter, address: Local, bytes: number, opcode
   f.set(address);
 }
 
-// x and y only.
-function copyPoint(f: FunctionEmitter, source: Local, target: Local): void {
-  storeLimbs(f, target, X, loadElement(f, source, X));
-  storeLimbs(f, target, Y, loadElement(f, source, Y));
+/** A new local with an address. */
+export function localAddress(f: FunctionEmitter, base: Local, offset: number): Local {
+  const address = f.local("i32");
+  pushAddress(f, base, offset);
+  f.set(address);
+  return address;
+}
+
+function pushLastAddress(f: FunctionEmitter, table: Local, count: Local): void {
+  f.get(count);
+  f.i32Const(1);
+  f.op(I32.sub);
+  f.i32Const(AFFINE_SIZE_BYTES);
+  f.op(I32.mul);
+  f.get(table);
+  f.op(I32.add);
 }

@@ -1,9 +1,11 @@
-// Recovery of a signer's key: lifting r to the point R, the multipliers u1 = −z/r and u2 = s/r, and u1·G + u2·R by interleaved
-// digits. Each part is a function of its own, so that the optimizing tier takes all of them.
+// Recovery of a signer's key: lifting r to the point R, the multipliers u1 = −z/r and u2 = s/r, and u1·G + u2·R by
+// interleaved digits. Each part is a function of its own, so that the optimizing tier takes all of them.
 
+import { must } from "#base/assert.ts";
 import type { FunctionEmitter, FunctionIndex, Local } from "../../function-emitter.ts";
 import { CONTROL, I32, I64 } from "../../opcodes.ts";
-import { add, multiply, negate, normalize, pushIsZeroElement, square, squareTimes, subtract } from "./field.ts";
+import { add, negate, normalize, pushIsZeroElement, subtract } from "./field.ts";
+import type { FieldCalls, Place } from "./field-calls.ts";
 import {
   AFFINE_SIZE_BYTES,
   BASE_WINDOW_BITS,
@@ -23,8 +25,8 @@ import {
   storeBigEndian,
   storeLimbs,
 } from "./limbs.ts";
-import { loadElement, moveBy } from "./point.ts";
-import { multiplyModuloOrder, negateModuloOrder, splitScalar } from "./scalar.ts";
+import { callKeyAddition, emitScale, loadElement, localAddress, moveBy } from "./point.ts";
+import { negateModuloOrder, splitScalar } from "./scalar.ts";
 
 /** A cube root of 1 modulo p: λ·(x, y) = (β·x, y). */
 const BETA = 0x7ae96a2b657c07106e64479eac3434e99cf0497512f58995c1396c28719501een;
@@ -70,18 +72,25 @@ export function emitRecover(f: FunctionEmitter, base: Local, parts: RecoverParts
 }
 
 /** Parameters: address of r, parity. y is r³ + 7 to the power (p + 1)/4, if that is a root at all. */
-export function emitLift(f: FunctionEmitter, base: Local): void {
+export function emitLift(f: FunctionEmitter, base: Local, field: FieldCalls): void {
   const [address, parity] = f.params as [Local, Local];
-  const x = loadBigEndian(f, address, 0, 4);
-  const yy = add(f, multiply(f, square(f, x), x), constantLimbs(7n, 4));
-  const y = squareRoot(f, yy);
-  pushIsZeroElement(f, subtract(f, square(f, y), yy));
+  const element = (index: number): Place => ({ address: base, offset: OFFSET.elements + index * ELEMENT_SIZE_BYTES });
+  const load = ({ offset }: Place) => loadElement(f, base, offset);
+  const x = { address: base, offset: OFFSET.point };
+  const yy = element(0);
+  storeLimbs(f, base, x.offset, loadBigEndian(f, address, 0, 4));
+  field.square(f, yy, x);
+  field.multiply(f, yy, yy, x);
+  storeLimbs(f, base, yy.offset, add(f, load(yy), constantLimbs(7n, 4)));
+  const y = emitSquareRoot(f, element, field);
+  const root = normalize(f, load(y));
+  field.square(f, y, y);
+  pushIsZeroElement(f, subtract(f, load(y), load(yy)));
   f.op(I32.eqz);
   f.if(() => {
     f.i32Const(0);
     f.op(CONTROL.return);
   });
-  const root = normalize(f, y);
   f.get(root[0]!);
   f.op(I32.wrapI64);
   f.i32Const(1);
@@ -89,46 +98,43 @@ export function emitLift(f: FunctionEmitter, base: Local): void {
   f.get(parity);
   f.op(I32.ne);
   f.if(() => assignLimbs(f, root, negate(f, root)));
-  storeLimbs(f, base, OFFSET.point, x);
   storeLimbs(f, base, OFFSET.point + ELEMENT_SIZE_BYTES, root);
   f.i32Const(1);
 }
 
 // The exponent is 223 ones, a zero, 22 ones, 0000 11 00 in binary: runs of ones are put together from shorter ones.
-function squareRoot(f: FunctionEmitter, a: readonly Local[]): Local[] {
-  const runs = new Map<number, readonly Local[]>([[1, a]]);
-  const join = (left: number, right: number) => {
-    const joined = f.locals("i64", 4);
-    assignLimbs(f, joined, runs.get(left)!);
-    squareTimes(f, joined, right);
-    const run = multiply(f, joined, runs.get(right)!);
-    runs.set(left + right, run);
-    return run;
-  };
-  for (const [left, right] of [
-    [1, 1],
-    [2, 1],
-    [3, 3],
-    [6, 3],
-    [9, 2],
-    [11, 11],
-    [22, 22],
-    [44, 44],
-    [88, 88],
-    [176, 44],
-    [220, 3],
-  ] as const) {
-    join(left, right);
+// Element 0 to that power; the result is in the place of the last run.
+function emitSquareRoot(f: FunctionEmitter, element: (index: number) => Place, field: FieldCalls): Place {
+  const runs = new Map<number, Place>([[1, element(0)]]);
+  const run = (length: number) => must(runs.get(length), `no run of ${length}`);
+  for (const [left, right] of RUNS) {
+    const joined = element(runs.size);
+    field.squareTimes(f, joined, run(left), right);
+    field.multiply(f, joined, joined, run(right));
+    runs.set(left + right, joined);
   }
-  const root = f.locals("i64", 4);
-  assignLimbs(f, root, runs.get(223)!);
-  squareTimes(f, root, 23);
-  assignLimbs(f, root, multiply(f, root, runs.get(22)!));
-  squareTimes(f, root, 6);
-  assignLimbs(f, root, multiply(f, root, runs.get(2)!));
-  squareTimes(f, root, 2);
+  const root = run(223);
+  field.squareTimes(f, root, root, 23);
+  field.multiply(f, root, root, run(22));
+  field.squareTimes(f, root, root, 6);
+  field.multiply(f, root, root, run(2));
+  field.squareTimes(f, root, root, 2);
   return root;
 }
+
+const RUNS: readonly (readonly [left: number, right: number])[] = [
+  [1, 1],
+  [2, 1],
+  [3, 3],
+  [6, 3],
+  [9, 2],
+  [11, 11],
+  [22, 22],
+  [44, 44],
+  [88, 88],
+  [176, 44],
+  [220, 3],
+];
 
 /** What writing the digits needs. */
 export type DigitFunctions = {
@@ -136,6 +142,8 @@ export type DigitFunctions = {
   readonly writeHalf: FunctionIndex;
   /** (target, source) inverts modulo n. */
   readonly invertScalar: FunctionIndex;
+  /** (target, a, b) multiplies modulo n. */
+  readonly multiplyScalars: FunctionIndex;
 };
 
 /** Parameters: address of the hash, address of r‖s. */
@@ -145,15 +153,20 @@ export function emitWriteDigits(f: FunctionEmitter, base: Local, functions: Digi
   f.i32Const(0);
   f.i32Const(DIGITS_SIZE_BYTES * (HALF_SCALAR_BITS + 1));
   f.memoryFill();
-  // The accumulator's room is free until the sum begins.
-  storeLimbs(f, base, OFFSET.accumulator, loadBigEndian(f, signature, 0, 4));
-  pushAddress(f, base, OFFSET.accumulator);
-  pushAddress(f, base, OFFSET.accumulator);
-  f.call(functions.invertScalar);
-  const inverse = loadElement(f, base, OFFSET.accumulator);
-  const u1 = negateModuloOrder(f, multiplyModuloOrder(f, loadBigEndian(f, hash, 0, 4), inverse));
-  const u2 = multiplyModuloOrder(f, loadBigEndian(f, signature, 32, 4), inverse);
-  const { first, second } = splitScalar(f, u2);
+  const element = (index: number) => OFFSET.elements + index * ELEMENT_SIZE_BYTES;
+  const [r, z, s] = [0, 1, 2] as const;
+  storeLimbs(f, base, element(r), loadBigEndian(f, signature, 0, 4));
+  storeLimbs(f, base, element(z), loadBigEndian(f, hash, 0, 4));
+  storeLimbs(f, base, element(s), loadBigEndian(f, signature, 32, 4));
+  const call = (target: FunctionIndex, ...elements: number[]) => {
+    for (const index of elements) pushAddress(f, base, element(index));
+    f.call(target);
+  };
+  call(functions.invertScalar, r, r);
+  call(functions.multiplyScalars, z, z, r);
+  call(functions.multiplyScalars, s, s, r);
+  const u1 = negateModuloOrder(f, loadElement(f, base, element(z)));
+  const { first, second } = splitScalar(f, loadElement(f, base, element(s)));
   const write = (slot: number, limbs: readonly Local[], sign: Local | null, width: number) => {
     for (const limb of limbs) f.get(limb);
     if (sign === null) f.i64Const(0);
@@ -169,17 +182,14 @@ export function emitWriteDigits(f: FunctionEmitter, base: Local, functions: Digi
 }
 
 /** Makes the table of λ·R from that of R. */
-export function emitTurnTable(f: FunctionEmitter, base: Local): void {
-  const beta = constantLimbs(BETA, 4);
-  const cursor = f.local("i32");
-  const end = f.local("i32");
-  pushAddress(f, base, OFFSET.keyTable);
-  f.set(cursor);
-  pushAddress(f, base, OFFSET.turnedKeyTable);
-  f.set(end);
+export function emitTurnTable(f: FunctionEmitter, base: Local, field: FieldCalls): void {
+  const cursor = localAddress(f, base, OFFSET.keyTable);
+  const end = localAddress(f, base, OFFSET.turnedKeyTable);
   const distance = OFFSET.turnedKeyTable - OFFSET.keyTable;
+  const beta = { address: base, offset: OFFSET.elements };
+  storeLimbs(f, base, beta.offset, constantLimbs(BETA, 4));
   f.loop((again) => {
-    storeLimbs(f, cursor, distance, multiply(f, loadElement(f, cursor, 0), beta));
+    field.multiply(f, { address: cursor, offset: distance }, { address: cursor, offset: 0 }, beta);
     const y = loadElement(f, cursor, ELEMENT_SIZE_BYTES);
     storeLimbs(f, cursor, distance + ELEMENT_SIZE_BYTES, y);
     moveBy(f, cursor, AFFINE_SIZE_BYTES, I32.add);
@@ -194,21 +204,22 @@ export function emitTurnTable(f: FunctionEmitter, base: Local): void {
 export type SumFunctions = {
   /** (point) doubles in place. */
   readonly double: FunctionIndex;
-  /** (sum, point, sign) adds a point of the tables of R. */
-  readonly addKeyPoint: FunctionIndex;
+  /** (sum, point, sign, z) adds a point of the tables of R. */
+  readonly addition: FunctionIndex;
   /** (sum, point, sign) adds a point of the tables of G. */
-  readonly addBasePoint: FunctionIndex;
+  readonly baseAddition: FunctionIndex;
 };
 
 /** The sum by digits, from the highest bit down. */
 export function emitMultiply(f: FunctionEmitter, base: Local, functions: SumFunctions): void {
-  const sum = f.local("i32");
-  const digits = f.local("i32");
-  pushAddress(f, base, OFFSET.accumulator);
-  f.set(sum);
+  const sum = localAddress(f, base, OFFSET.accumulator);
+  const digits = localAddress(f, base, DIGITS_SIZE_BYTES * HALF_SCALAR_BITS);
+  const addKeyPoint = (point: Local, sign: Local) => callKeyAddition(f, functions.addition, sum, point, sign);
+  const addBasePoint = (point: Local, sign: Local) => {
+    for (const argument of [sum, point, sign]) f.get(argument);
+    f.call(functions.baseAddition);
+  };
   storeLimbs(f, sum, 2 * ELEMENT_SIZE_BYTES, constantLimbs(0n, 4));
-  pushAddress(f, base, DIGITS_SIZE_BYTES * HALF_SCALAR_BITS);
-  f.set(digits);
   f.loop((again) => {
     f.get(sum);
     f.call(functions.double);
@@ -217,10 +228,10 @@ export function emitMultiply(f: FunctionEmitter, base: Local, functions: SumFunc
     f.op(I64.eqz);
     f.op(I32.eqz);
     f.if(() => {
-      emitDigit(f, { base, sum, digits, slot: 0, table: OFFSET.keyTable, add: functions.addKeyPoint });
-      emitDigit(f, { base, sum, digits, slot: 1, table: OFFSET.turnedKeyTable, add: functions.addKeyPoint });
-      emitDigit(f, { base, sum, digits, slot: 2, table: OFFSET.baseTable, add: functions.addBasePoint });
-      emitDigit(f, { base, sum, digits, slot: 3, table: OFFSET.shiftedBaseTable, add: functions.addBasePoint });
+      emitDigit(f, { base, digits, slot: 0, table: OFFSET.keyTable, add: addKeyPoint });
+      emitDigit(f, { base, digits, slot: 1, table: OFFSET.turnedKeyTable, add: addKeyPoint });
+      emitDigit(f, { base, digits, slot: 2, table: OFFSET.baseTable, add: addBasePoint });
+      emitDigit(f, { base, digits, slot: 3, table: OFFSET.shiftedBaseTable, add: addBasePoint });
     });
     f.get(digits);
     f.get(base);
@@ -235,56 +246,63 @@ export function emitMultiply(f: FunctionEmitter, base: Local, functions: SumFunc
 // Adds or subtracts the point that a digit names, if it is not zero.
 function emitDigit(
   f: FunctionEmitter,
-  at: { base: Local; sum: Local; digits: Local; slot: number; table: number; add: FunctionIndex },
+  at: { base: Local; digits: Local; slot: number; table: number; add: (point: Local, sign: Local) => void },
 ): void {
-  const digit = f.local("i32");
-  const sign = f.local("i32");
+  const digit = f.local("i64");
+  const sign = f.local("i64");
+  const point = f.local("i32");
   f.get(at.digits);
-  f.memory(I32.load16S, OFFSET.digits + 2 * at.slot);
+  f.memory(I64.load16S, OFFSET.digits + 2 * at.slot);
   f.tee(digit);
+  f.op(I64.eqz);
+  f.op(I32.eqz);
   f.if(() => {
     f.get(digit);
-    f.i32Const(31);
-    f.op(I32.shrS);
+    f.i64Const(63);
+    f.op(I64.shrS);
     f.set(sign);
-    f.get(at.sum);
     // The odd size over 2, rounded down, is the index.
     f.get(digit);
     f.get(sign);
-    f.op(I32.xor);
+    f.op(I64.xor);
     f.get(sign);
-    f.op(I32.sub);
+    f.op(I64.sub);
+    f.op(I32.wrapI64);
     f.i32Const(1);
     f.op(I32.shrU);
     f.i32Const(AFFINE_SIZE_BYTES);
     f.op(I32.mul);
     pushAddress(f, at.base, at.table);
     f.op(I32.add);
-    f.get(sign);
-    f.op(I64.extendI32S);
-    f.call(at.add);
+    f.set(point);
+    at.add(point, sign);
   });
 }
 
+/** What writing the result needs. */
+export type ResultParts = {
+  readonly field: FieldCalls;
+  /** (target, source) inverts modulo p. */
+  readonly invertElement: FunctionIndex;
+};
+
 /** Parameter: the address that receives x‖y. The accumulator's z stands for itself times the common one. */
-export function emitWriteResult(f: FunctionEmitter, base: Local, invertElement: FunctionIndex): void {
+export function emitWriteResult(f: FunctionEmitter, base: Local, { field, invertElement }: ResultParts): void {
   const result = f.param(0);
-  const z = loadElement(f, base, OFFSET.accumulator + 2 * ELEMENT_SIZE_BYTES);
-  pushIsZero(f, z);
+  const sum = localAddress(f, base, OFFSET.accumulator);
+  const z = { address: sum, offset: 2 * ELEMENT_SIZE_BYTES };
+  pushIsZero(f, loadElement(f, sum, z.offset));
   f.if(() => {
     f.i32Const(0);
     f.op(CONTROL.return);
   });
-  storeLimbs(f, base, OFFSET.commonZ, multiply(f, z, loadElement(f, base, OFFSET.commonZ)));
-  pushAddress(f, base, OFFSET.commonZ);
-  pushAddress(f, base, OFFSET.commonZ);
+  field.multiply(f, z, z, { address: base, offset: OFFSET.commonZ });
+  pushAddress(f, sum, z.offset);
+  pushAddress(f, sum, z.offset);
   f.call(invertElement);
-  const inverse = loadElement(f, base, OFFSET.commonZ);
-  const squared = square(f, inverse);
-  const x = multiply(f, loadElement(f, base, OFFSET.accumulator), squared);
-  const cubed = multiply(f, squared, inverse);
-  const y = multiply(f, loadElement(f, base, OFFSET.accumulator + ELEMENT_SIZE_BYTES), cubed);
-  storeBigEndian(f, result, 0, normalize(f, x));
-  storeBigEndian(f, result, ELEMENT_SIZE_BYTES, normalize(f, y));
+  emitScale(f, sum, z, { base, field });
+  for (const offset of [0, ELEMENT_SIZE_BYTES]) {
+    storeBigEndian(f, result, offset, normalize(f, loadElement(f, sum, offset)));
+  }
   f.i32Const(1);
 }
