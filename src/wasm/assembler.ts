@@ -130,9 +130,19 @@ export class ModuleBuilder {
    */
   defineBody(index: FunctionIndex, emit: (f: FunctionEmitter) => void): void {
     const entry = this.#functions[index - this.#importedFunctionCount];
-    assert(entry !== undefined && entry.body === null, "no declared function without a body at this index");
+    assert(entry !== undefined, "no declared function at this index");
     const emitter = new FunctionEmitter(entry.params);
     emit(emitter);
+    this.setBody(index, emitter);
+  }
+
+  /**
+   * Gives a declared function a body that was emitted by itself, for instance to see its size first.
+   * @throws {AssertionError} as `defineBody`
+   */
+  setBody(index: FunctionIndex, emitter: FunctionEmitter): void {
+    const entry = this.#functions[index - this.#importedFunctionCount];
+    assert(entry !== undefined && entry.body === null, "no declared function without a body at this index");
     entry.body = emitter.finish();
   }
 
@@ -158,12 +168,15 @@ export class ModuleBuilder {
     this.#export(name, EXTERNAL.table, index);
   }
 
-  /** Puts functions into a table from `offset` on when the module is instantiated. */
-  addElements(table: TableIndex, offset: number, functions: readonly FunctionIndex[]): void {
+  /**
+   * Puts functions into a table when the module is instantiated, from an offset or from the value of an imported i32 global on.
+   */
+  addElements(table: TableIndex, from: number | { base: GlobalIndex }, functions: readonly FunctionIndex[]): void {
     const out = new ByteWriter(16 + 3 * functions.length);
     out.u8(0x02);
     out.u32(table);
-    writeConstant(out, "i32", offset);
+    if (typeof from === "number") writeConstant(out, "i32", from);
+    else this.#writeBase(out, from.base);
     out.u8(0x00);
     out.u32(functions.length);
     for (const index of functions) out.u32(index);
@@ -178,14 +191,8 @@ export class ModuleBuilder {
     assert(this.#hasMemory, "data needs a memory");
     const out = new ByteWriter(16 + bytes.length);
     out.u8(0x00);
-    if ("base" in at) {
-      assert(at.base < this.#importedGlobalCount, "the base of data is an imported global");
-      out.u8(STRUCTURE.globalGet);
-      out.u32(at.base);
-      out.u8(STRUCTURE.end);
-    } else {
-      writeConstant(out, "i32", at.address);
-    }
+    if ("base" in at) this.#writeBase(out, at.base);
+    else writeConstant(out, "i32", at.address);
     out.sizedBytes(bytes);
     this.#data.push(out.toBytes());
   }
@@ -207,6 +214,13 @@ export class ModuleBuilder {
     writeSection(out, SECTION.code, this.#functions.map(encodeBody));
     writeSection(out, SECTION.data, this.#data);
     return out.toBytes();
+  }
+
+  #writeBase(out: ByteWriter, base: GlobalIndex): void {
+    assert(base < this.#importedGlobalCount, "the base of data or elements is an imported global");
+    out.u8(STRUCTURE.globalGet);
+    out.u32(base);
+    out.u8(STRUCTURE.end);
   }
 
   #import(from: ImportName, kind: number, describe: (out: ByteWriter) => void): void {

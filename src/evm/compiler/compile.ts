@@ -1,0 +1,191 @@
+// Byte code of one contract to one WebAssembly module. Function 0 begins at the start of the code; the others begin behind calls and
+// where a function had to be cut. Code that does not unfold (recursion, loops with two heads, too many clones) is compiled in
+// dispatch form instead, and what would take too long to compile is not compiled at all: the interpreter has it.
+
+import { CODE_MAP_VISITED } from "#formats/memory/evm-arena.ts";
+import { ModuleBuilder } from "#wasm/assembler.ts";
+import { FUNCTION_SIZE_BYTES_MAX, FunctionEmitter, type FunctionIndex } from "#wasm/function-emitter.ts";
+import { PieceCutter } from "../bytecode/pieces.ts";
+import type { Rules } from "../gas/rules.ts";
+import { opcodesAt } from "../opcodes/table.ts";
+import { blockTable, emitDispatchFunction, planDispatch } from "./dispatch.ts";
+import { analyzeFlow } from "./flow.ts";
+import { COMPILED_FUNCTION, declareParts, type ModuleParts } from "./module-parts.ts";
+import { exploreRegion, type Node, type Point, pointBehindFrame, pointKey, type Region } from "./nodes.ts";
+import { emitRegion, REGION_HEIGHT_MAX } from "./region-emitter.ts";
+
+/** Changes whenever the same byte code gives another module: compiled code on disk of another version is not loaded. */
+export const GENERATOR_VERSION = 1;
+
+/** What to compile, and how. */
+export type CompileOptions = {
+  /** Follow only blocks that the interpreter has entered (bit `CODE_MAP_VISITED` of the map). */
+  readonly visitedOnly: boolean;
+  /** Where compiled code hands over to the interpreter for no reason, for tests. @param pc of the piece */
+  readonly forceExit: ((pc: number) => boolean) | null;
+};
+
+/** A compiled byte code. */
+export type CompiledCode = {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Functions that the module puts into the table. */
+  readonly functionCount: number;
+  readonly form: "regions" | "dispatch";
+  /** For the dispatch form: what `CODE_ENTRY.blocks` points to; else null. */
+  readonly blocks: Uint16Array | null;
+};
+
+/** Most functions of one module. */
+const FUNCTION_COUNT_MAX = 256;
+/** Instructions in one function: at some 25 bytes each it stays below the size that the optimizer takes. */
+const INSTRUCTION_COUNT_MAX = 1_500;
+/** Clones of an instruction, on average over the code, before it is compiled in dispatch form. */
+const CLONE_COUNT_MAX = 8;
+/** Instructions that even a small code may unfold to, and the most that any may. */
+const UNFOLDED_COUNT_MIN = 3_000;
+const UNFOLDED_COUNT_MAX = 40_000;
+/** What one byte code may cost to compile; see `compileCost`. */
+const COMPILE_COST_MAX = 40_000;
+/** Instructions whose WebAssembly is long. */
+const EXPENSIVE_COST = 4;
+const EXPENSIVE_OPCODES: ReadonlySet<number> = new Set([
+  0x02, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x1b, 0x1c, 0x1d, 0x20, 0x37, 0x39, 0x3c, 0x3e, 0x5e, 0xa0,
+  0xa1, 0xa2, 0xa3, 0xa4,
+]);
+/** Functions are written this much smaller when one came out too large. */
+const SHRINK_COUNT_MAX = 3;
+
+/**
+ * Compiles a byte code.
+ * @param map one byte per byte of code; see `CODE_MAP_JUMPDEST`
+ * @returns null when it is empty, too costly to compile, or begins with what only the interpreter does
+ */
+export function compileCode(
+  code: Uint8Array,
+  map: Uint8Array,
+  rules: Rules,
+  options: CompileOptions,
+): CompiledCode | null {
+  if (code.length === 0) return null;
+  const cutter = new PieceCutter(code, map, rules, opcodesAt(rules));
+  if (compileCost(cutter, options.visitedOnly) > COMPILE_COST_MAX) return null;
+  return compileRegions(cutter, rules, options) ?? compileDispatch(cutter, rules, options);
+}
+
+/** An upper bound of the work, in time proportional to the code. */
+function compileCost({ code, map }: PieceCutter, visitedOnly: boolean): number {
+  let cost = 0;
+  let counts = true;
+  for (let pc = 0; pc < code.length; pc++) {
+    const byte = code[pc]!;
+    if (visitedOnly && byte === 0x5b) counts = (map[pc]! & CODE_MAP_VISITED) !== 0;
+    if (counts) cost += EXPENSIVE_OPCODES.has(byte) ? EXPENSIVE_COST : 1;
+    if (byte >= 0x60 && byte <= 0x7f) pc += byte - 0x5f;
+  }
+  return cost;
+}
+
+const START: Point = { pc: 0, height: 0, labels: [] };
+
+function compileRegions(cutter: PieceCutter, rules: Rules, options: CompileOptions): CompiledCode | null {
+  for (let shrink = 0; shrink < SHRINK_COUNT_MAX; shrink++) {
+    const regions = unfold(cutter, options, INSTRUCTION_COUNT_MAX >> shrink);
+    if (regions === null) return null;
+    const compiled = emitRegions(regions, cutter, rules);
+    if (compiled !== "too large") return compiled;
+  }
+  return null;
+}
+
+/** Regions by the key of the point where they begin, the first at the start of the code; null when the code does not unfold. */
+function unfold(cutter: PieceCutter, options: CompileOptions, instructionCountMax: number): Map<string, Region> | null {
+  const { visitedOnly, forceExit } = options;
+  const limits = { instructionCountMax, visitedOnly, forceExit: forceExit && (({ pc }: Point) => forceExit(pc)) };
+  const budget = Math.min(UNFOLDED_COUNT_MAX, Math.max(UNFOLDED_COUNT_MIN, CLONE_COUNT_MAX * cutter.code.length));
+  const regions = new Map<string, Region>();
+  const pending = [START];
+  let instructionCount = 0;
+  for (let point = pending.pop(); point !== undefined; point = pending.pop()) {
+    if (regions.has(pointKey(point)) || regions.size >= FUNCTION_COUNT_MAX) continue;
+    const region = exploreRegion(cutter, point, limits);
+    if (region === null) continue;
+    regions.set(pointKey(point), region);
+    for (const node of region.nodes) {
+      instructionCount += node.instructions.length;
+      pending.push(...pointsBehind(node, cutter));
+    }
+    if (instructionCount > budget) return null;
+  }
+  return regions.has(pointKey(START)) ? regions : null;
+}
+
+/** Where other regions begin behind a node. */
+function pointsBehind(node: Node, cutter: PieceCutter): Point[] {
+  if (node.isForcedExit) return [];
+  if (node.piece.end.kind === "frame") return [pointBehindFrame(node, cutter)];
+  return [node.taken, node.next].flatMap((edge) => (edge?.kind === "region" ? [edge.point] : []));
+}
+
+function emitRegions(
+  regions: ReadonlyMap<string, Region>,
+  cutter: PieceCutter,
+  rules: Rules,
+): CompiledCode | "too large" | null {
+  const module = new ModuleBuilder();
+  const parts = declareParts(module, rules);
+  const numbers = new Map([...regions.keys()].map((key, number) => [key, number]));
+  const functions: FunctionIndex[] = [];
+  for (const region of regions.values()) {
+    if (region.nodes.some(({ point, piece }) => point.height + piece.growth > REGION_HEIGHT_MAX)) return null;
+    const flow = analyzeFlow(region);
+    if (flow === null) return null;
+    const emitter = new FunctionEmitter(COMPILED_FUNCTION.params);
+    emitRegion(emitter, region, flow, parts, {
+      regionAt: (point) => numbers.get(pointKey(point)) ?? null,
+      behindFrame: (node) => pointBehindFrame(node, cutter),
+    });
+    if (isTooLarge(emitter)) return "too large";
+    functions.push(addFunction(parts, emitter));
+  }
+  return finish(parts, functions, "regions", null);
+}
+
+function compileDispatch(cutter: PieceCutter, rules: Rules, options: CompileOptions): CompiledCode | null {
+  for (let shrink = 0; shrink < SHRINK_COUNT_MAX; shrink++) {
+    const instructionCountMax = INSTRUCTION_COUNT_MAX >> shrink;
+    const plan = planDispatch(cutter, { visitedOnly: options.visitedOnly, instructionCountMax });
+    if (plan === null || plan.firstBlocks.length > FUNCTION_COUNT_MAX) return null;
+    const parts = declareParts(new ModuleBuilder(), rules);
+    const functions: FunctionIndex[] = [];
+    for (const index of plan.firstBlocks.keys()) {
+      const emitter = new FunctionEmitter(COMPILED_FUNCTION.params);
+      emitDispatchFunction(emitter, plan, index, parts, cutter, options.forceExit);
+      if (isTooLarge(emitter)) break;
+      functions.push(addFunction(parts, emitter));
+    }
+    if (functions.length < plan.firstBlocks.length) continue;
+    return finish(parts, functions, "dispatch", blockTable(plan, cutter));
+  }
+  return null;
+}
+
+/** Leaves room for the declarations of local variables. */
+function isTooLarge(emitter: FunctionEmitter): boolean {
+  return emitter.sizeBytes > FUNCTION_SIZE_BYTES_MAX - 4_096;
+}
+
+function addFunction({ module }: ModuleParts, emitter: FunctionEmitter): FunctionIndex {
+  const index = module.declareFunction(COMPILED_FUNCTION);
+  module.setBody(index, emitter);
+  return index;
+}
+
+function finish(
+  { module, table, entryBase }: ModuleParts,
+  functions: readonly FunctionIndex[],
+  form: CompiledCode["form"],
+  blocks: Uint16Array | null,
+): CompiledCode {
+  module.addElements(table, { base: entryBase }, functions);
+  return { bytes: module.build(), functionCount: functions.length, form, blocks };
+}
