@@ -105,12 +105,7 @@ function hasResultHeight(row: Opcode): boolean {
 
 async function run(library: EVM, row: Opcode, wordCount: number): Promise<{ error: string | null; height: number }> {
   const code = Uint8Array.from([...Array.from({ length: wordCount }, () => [PUSH1, 0]).flat(), row.byte]);
-  const result = await library.runCode({
-    code,
-    gasLimit: 10_000_000n,
-    block: BLOCK,
-    to: CONTRACT,
-    createdAddresses: new Set(),
-  });
+  await library.stateManager.putCode!(CONTRACT, code);
+  const { execResult: result } = await library.runCall({ to: CONTRACT, gasLimit: 10_000_000n, block: BLOCK });
   return { error: result.exceptionError?.error ?? null, height: result.runState?.stack.length ?? -1 };
 }
