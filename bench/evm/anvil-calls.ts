@@ -8,18 +8,10 @@ import { availableParallelism } from "node:os";
 import { must } from "#base/assert.ts";
 import { fromHex, toHex } from "#base/hex.ts";
 import type { Hardfork } from "#chain/hardforks.ts";
-import type { Log } from "#chain/receipt.ts";
 import type { GenesisState } from "#state/table.ts";
 import { foundryBinary } from "#test/e2e/node-binary.ts";
+import type { Answer } from "./answer.ts";
 import { GAS_LIMIT, type Program, type ProgramBlock, type ProgramMessage } from "./program.ts";
-
-/** What a call did, in the words that every engine can answer. */
-export type Answer = {
-  readonly succeeded: boolean;
-  readonly gasUsed: bigint;
-  readonly output: Uint8Array;
-  readonly logs: readonly Pick<Log, "address" | "topics" | "data">[];
-};
 
 type SimulatedCall = {
   readonly status: string;
@@ -172,8 +164,8 @@ export class AnvilCalls {
   }
 }
 
-function callParameters({ from, to, value, data }: ProgramMessage): object {
-  return { from: toHex(from), to: toHex(to), value: quantity(value), data: toHex(data), gas: quantity(GAS_LIMIT - 1n) };
+function callParameters({ from, to, value, data, gas = GAS_LIMIT - 1n }: ProgramMessage): object {
+  return { from: toHex(from), to: toHex(to), value: quantity(value), data: toHex(data), gas: quantity(gas) };
 }
 
 function blockOverrides({ number, timestamp, coinbase, prevRandao }: ProgramBlock): object {

@@ -12,7 +12,7 @@ import type { Program } from "./program.ts";
 
 const WARM_UP_MS = 300;
 
-const [rotation, folder, ...names] = process.argv.slice(2);
+const [rotation, folder, ...names] = process.argv.slice(2).filter((word) => word !== "--smoke");
 const programs = [...(folder ? fixturePrograms(folder) : []), ...ownPrograms()].filter(({ name }) =>
   names.includes(name),
 );

@@ -9,7 +9,7 @@ import { ZERO_HASH } from "#chain/primitives.ts";
 import type { BlockEnvironment, CallMessage, CallOutcome, Engine } from "#evm/engine.ts";
 import { OverlayHost } from "#evm/overlay-host.ts";
 import { createReferenceEngine } from "#evm/reference/engine.ts";
-import { allocateState, createPlainSegment, planStateMemory } from "#state/memory-plan.ts";
+import { allocateState, planStateMemory } from "#state/memory-plan.ts";
 import { type GenesisState, StateTable } from "#state/table.ts";
 import { callMessage, environmentOf, GAS_LIMIT, type Program, type ProgramMessage } from "./program.ts";
 
@@ -27,12 +27,13 @@ export type Contender = {
 export type BenchEngine = Engine & { readonly close?: () => void | Promise<void> };
 
 /** The names in the report. */
-export type ContenderName = "ethereumjs" | "interpreter" | "hot" | "cold";
+export type ContenderName = "ethereumjs" | "interpreter" | "hot" | "cold" | "auto";
 
 type CreateWasmEngine = (spec: ChainSpec, options: { readonly tier: Tier }) => BenchEngine | Promise<BenchEngine>;
 
 const WASM_ENGINE = join(import.meta.dir, "../../src/evm/wasm-engine.ts");
-const STATE_MEMORY_BYTES = 64 << 20;
+/** Address space; a sixteenth of it is room for code. */
+const STATE_MEMORY_BYTES = 512 << 20;
 
 /** Whether the tree has our engine. */
 export const HAS_WASM_ENGINE: boolean = existsSync(WASM_ENGINE);
@@ -63,9 +64,8 @@ export function wasmContender(name: ContenderName, tier: Tier): Contender {
 export class BenchWorld {
   readonly #table: StateTable;
 
-  constructor(isShared = true) {
-    const plan = planStateMemory({ stateMemoryBytes: STATE_MEMORY_BYTES });
-    this.#table = new StateTable(isShared ? allocateState(plan) : allocateState(plan, createPlainSegment));
+  constructor() {
+    this.#table = new StateTable(allocateState(planStateMemory({ stateMemoryBytes: STATE_MEMORY_BYTES })));
   }
 
   /** Forgets the state before and takes this one. */

@@ -2,8 +2,9 @@
 // of it as JSON.
 
 import { describeMachine } from "../harness.ts";
+import { alignColumns } from "./columns.ts";
 import type { ContenderName } from "./contenders.ts";
-import { COLD, KINDS, type Kind, LIBRARY } from "./kinds.ts";
+import { COLD, effectiveKind, KINDS, type Kind, LIBRARY } from "./kinds.ts";
 import type { Measurement, TimedName } from "./measure.ts";
 import { type Ratio, ratioOf, type Spread, spreadOf } from "./spread.ts";
 
@@ -49,10 +50,11 @@ export function reportRow(found: Measurement, coldNs: readonly number[]): Report
     cold: coldRatio(found, times, whole, coldNs),
     library: libraryRatio(times, stoppedNs.ethereumjs),
   };
+  const kind = effectiveKind(program.kind, found.gasUsed);
   if (coldNs.length > 0) times.cold = spreadOf(coldNs);
   return {
     name: program.name,
-    kind: program.kind,
+    kind,
     fork: program.fork,
     method: found.method,
     gasUsed: String(found.gasUsed),
@@ -63,7 +65,7 @@ export function reportRow(found: Measurement, coldNs: readonly number[]): Report
     whole,
     libraryAtLeastNs: stoppedNs.ethereumjs ?? null,
     ratios: compared,
-    ...judge(program.kind, compared, stoppedNs.ethereumjs !== undefined),
+    ...judge(kind, compared, stoppedNs.ethereumjs !== undefined),
   };
 }
 
@@ -149,18 +151,6 @@ function wholeCells({ name, whole, ratios }: ReportRow): string[] {
     timeText(whole.hot),
     ...ratioTexts(ratios.wholeHot),
   ];
-}
-
-/** Columns padded to their widest cell: the first to the left, figures to the right, the last as it is. */
-function alignColumns(table: readonly (readonly string[])[]): string[] {
-  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
-  return table.map((row) => {
-    const padded = row.map((cell, i) => {
-      if (i === row.length - 1) return cell;
-      return i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!);
-    });
-    return `  ${padded.join("  ").trimEnd()}`;
-  });
 }
 
 function judge(

@@ -32,7 +32,7 @@ const FULL: Size = { rounds: 10, warmUpMs: 400, sampleMs: 5, libraryCapMs: 6_000
 const QUICK: Size = { rounds: 4, warmUpMs: 200, sampleMs: 3, libraryCapMs: 1_000, coldProcesses: 2 };
 const SMALL: Size = { rounds: 2, warmUpMs: 0, sampleMs: 0.2, libraryCapMs: 1_000, coldProcesses: 1 };
 
-/** Programs whose size is not ours to choose and that take the library long: left out of the smoke run. */
+/** Of the vectors, those that take the library little: the smoke run has only them, for their size is not ours to choose. */
 const SMOKE_FIXTURES = /weth|counter|fiat_token|eip|seaport|proxy|uniswap|factorial|swap_math/;
 
 const options = parseArguments(process.argv.slice(2).filter((word) => word !== "--smoke"));
@@ -87,7 +87,8 @@ function measureFirstCalls(from: number, to: number): Record<string, number>[] {
 
 function selectPrograms(): Program[] {
   const fixtures = folder === null ? [] : fixturePrograms(folder);
-  const all = [...(SMOKE ? fixtures.filter(({ name }) => SMOKE_FIXTURES.test(name)) : fixtures), ...ownPrograms()];
+  const isSmall = ({ name }: Program) => !SMOKE || options.fixtures !== null || SMOKE_FIXTURES.test(name);
+  const all = [...fixtures.filter(isSmall), ...ownPrograms()];
   const { names } = options;
   const selected = names.length === 0 ? all : all.filter(({ name }) => names.some((part) => name.includes(part)));
   if (selected.length === 0) throw new Error(`no program is named like ${names.join(", ")}`);

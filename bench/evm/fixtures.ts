@@ -36,6 +36,7 @@ export function fixturePrograms(folder: string): Program[] {
     const fixtures = JSON.parse(readFileSync(path, "utf8")) as Record<string, Fixture>;
     const file = relative(folder, path).replace(/\.json$/, "");
     return Object.entries(fixtures).flatMap(([title, fixture]) => {
+      if (fixture.pre === undefined || fixture.transaction === undefined) return [];
       // The keys of most files repeat the file's name.
       const isOnly = Object.keys(fixtures).length === 1 || title === basename(file);
       return programsOf(isOnly ? file : `${file}/${title}`, fixture);

@@ -38,6 +38,14 @@ const BY_NAME: readonly (readonly [RegExp, Kind])[] = [
   [/erc20|token|weth|uniswap|univ2|seaport|usdc|proxy|airdrop|stableswap|counter|eip\d|storage|sload|sstore/i, "call"],
 ];
 
+/** Below this a program does next to nothing, its 21,000 gas of being a transaction included. */
+const CALL_GAS_MAX = 50_000n;
+
+/** What a program counts as, knowing what it does. */
+export function effectiveKind(kind: Kind, gasUsed: bigint): Kind {
+  return gasUsed < CALL_GAS_MAX ? "call" : kind;
+}
+
 /** The kind of a fixture by its name; compute when the name says nothing. */
 export function kindOfName(name: string): Kind {
   return BY_NAME.find(([pattern]) => pattern.test(name))?.[1] ?? "compute";

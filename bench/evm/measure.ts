@@ -6,10 +6,10 @@
 // The library is several hundred times slower: it gets less calls and a cap on its time, beyond which its figure is a lower bound.
 
 import { toBareHex } from "#base/hex.ts";
-import { keccak256 } from "#crypto/keccak256.ts";
 import type { CallOutcome } from "#evm/engine.ts";
 import { HALT_ABORTED } from "#evm/halt.ts";
-import type { Answer, AnvilCalls } from "./anvil-calls.ts";
+import { type Answer, differenceOf, digestOf } from "./answer.ts";
+import type { AnvilCalls } from "./anvil-calls.ts";
 import type { BenchWorld, ContenderName, LocalRun } from "./contenders.ts";
 import { driverMessage, type Program, type ProgramMessage, withDriver } from "./program.ts";
 
@@ -251,19 +251,4 @@ async function compareDriven(driven: Program, count: number, single: Answer, fie
 
 function answerOf({ halt, gasUsed, output, logs }: CallOutcome): Answer {
   return { succeeded: halt === null, gasUsed, output, logs };
-}
-
-function differenceOf(expected: Answer, found: Answer): string | null {
-  const [a, b] = [describeAnswer(expected), describeAnswer(found)];
-  const at = a.findIndex((text, i) => text !== b[i]);
-  return at < 0 ? null : `${b[at]?.slice(0, 120)}, anvil says ${a[at]?.slice(0, 120)}`;
-}
-
-function describeAnswer({ succeeded, gasUsed, output, logs }: Answer): string[] {
-  const entries = logs.map(({ address, topics, data }) => [address, ...topics, data].map(toBareHex).join(" "));
-  return [`succeeded ${succeeded}`, `gas ${gasUsed}`, `output ${toBareHex(output)}`, `logs ${entries.join(", ")}`];
-}
-
-function digestOf(answer: Answer): string {
-  return toBareHex(keccak256(new TextEncoder().encode(describeAnswer(answer).join("\n"))));
 }

@@ -19,6 +19,8 @@ export type ProgramMessage = {
   readonly to: Address;
   readonly value: bigint;
   readonly data: Uint8Array;
+  /** As much as fits into a block when absent. */
+  readonly gas?: bigint;
 };
 
 /** The block around the message, as far as a program can tell. */
@@ -40,9 +42,6 @@ export type Program = {
   readonly alloc: readonly GenesisState[];
   readonly message: ProgramMessage;
 };
-
-/** An address without code, balance or storage: a call to it does nothing. */
-export const EMPTY_ACCOUNT: Address = fromHex("00000000000000000000000000000000deadbeef");
 
 /** Who calls the driver. */
 export const DRIVER_CALLER: Address = fromHex("00000000000000000000000000000000000d1ce0");
@@ -77,7 +76,7 @@ export function environmentOf({ fork, block }: Program): BlockEnvironment {
 export function callMessage(message: ProgramMessage, deadline?: () => boolean): CallMessage {
   return {
     ...message,
-    gas: GAS_LIMIT - 1n,
+    gas: message.gas ?? GAS_LIMIT - 1n,
     gasPrice: 0n,
     accessList: [],
     authorizationList: [],
@@ -85,11 +84,6 @@ export function callMessage(message: ProgramMessage, deadline?: () => boolean): 
     checks: "call",
     deadline,
   };
-}
-
-/** The same message to nobody: everything but execution. */
-export function emptyMessage(program: Program): ProgramMessage {
-  return { ...program.message, to: EMPTY_ACCOUNT, value: 0n };
 }
 
 /**
