@@ -1,15 +1,10 @@
 // The entry of every worker thread and the table of thread kinds: what each one runs, and which shared memory it may write.
 // Every region has exactly one writer kind; everybody may read.
 
-import { placeKeccakKernel } from "#crypto/keccak256.ts";
-import {
-  ARENA_PAGE_SIZE_BYTES,
-  type FromThread,
-  type ThreadKind,
-  type ThreadPort,
-  type ThreadStart,
-  type ToThread,
-} from "#roles/threads/thread-protocol.ts";
+import { placePrecompileKernels } from "#crypto/precompile-memory.ts";
+import { placeKernels } from "#crypto/thread-kernels.ts";
+import { type ArenaRangeName, arenaRange } from "#roles/threads/arena-plan.ts";
+import type { FromThread, ThreadKind, ThreadPort, ThreadStart, ToThread } from "#roles/threads/thread-protocol.ts";
 
 declare const self: Worker;
 
@@ -47,12 +42,7 @@ const THREADS: { readonly [Kind in ThreadKind]: ThreadRow } = {
 
 self.onmessage = (event: MessageEvent<ThreadStart>) => {
   const start = event.data;
-  const { arena } = start.setup.regions;
-  placeKeccakKernel({
-    memory: arena,
-    base: start.metricsIndex * ARENA_PAGE_SIZE_BYTES,
-    sizeBytes: ARENA_PAGE_SIZE_BYTES,
-  });
+  placeThread(start);
   let handler: (message: ToThread) => void = () => {};
   const early: ToThread[] = [];
   let isHandled = false;
@@ -73,3 +63,14 @@ self.onmessage = (event: MessageEvent<ThreadStart>) => {
     .then((run) => run(start, port))
     .catch((error: unknown) => port.post({ type: "failed", message: String(error) }));
 };
+
+// Gives the thread's kernels their ranges of the arena.
+function placeThread(start: ThreadStart): void {
+  const memory = start.setup.regions.arena;
+  const range = (name: ArenaRangeName) => ({ memory, ...arenaRange(start.metricsIndex, name) });
+  placeKernels({
+    ranges: { keccak: range("keccak"), secp256k1: range("secp256k1") },
+    modules: start.kernels,
+  });
+  placePrecompileKernels(range("precompiles"));
+}

@@ -2,10 +2,10 @@
 // keys. Runs on our own WebAssembly kernel, made per thread on first use; on noble where there is no WebAssembly or
 // where portable implementations were asked for.
 
-import { assert } from "#base/assert.ts";
 import { fromHex } from "#base/hex.ts";
-import { createKeccakKernel, type KeccakKernel, type KernelPlacement } from "#wasm/kernels/keccak.ts";
+import { createKeccakKernel, type KeccakKernel } from "#wasm/kernels/keccak.ts";
 import { PORTABLE_CRYPTO } from "./backend.ts";
+import { kernelModule, kernelPlacement } from "./thread-kernels.ts";
 
 type NobleKeccak = typeof import("@noble/hashes/sha3.js")["keccak_256"];
 
@@ -25,15 +25,6 @@ const noble: NobleKeccak | null =
 let kernel: KeccakKernel | null = null;
 let input: Uint8Array = new Uint8Array(0);
 let output: Uint8Array = new Uint8Array(0);
-
-/**
- * Puts this thread's kernel into a range of an existing memory, instead of a page of its own that counts towards the
- * process's limit of memories. Called once per thread before the first hash; the memory never grows, or is shared.
- */
-export function placeKeccakKernel(placement: KernelPlacement): void {
-  assert(kernel === null, "the kernel of this thread has its place already");
-  if (noble === null) openKernel(placement);
-}
 
 /**
  * Keccak-256 hash of a byte string.
@@ -79,8 +70,8 @@ function hashInChunks(k: KeccakKernel, data: Uint8Array): void {
   k.finish(k.inputAddress, data.length - offset, k.outputAddress);
 }
 
-function openKernel(placement?: KernelPlacement): KeccakKernel {
-  kernel = createKeccakKernel(placement);
+function openKernel(): KeccakKernel {
+  kernel = createKeccakKernel(kernelPlacement("keccak"), kernelModule("keccak"));
   input = new Uint8Array(kernel.memory.buffer, kernel.inputAddress, kernel.inputSizeBytes);
   output = new Uint8Array(kernel.memory.buffer, kernel.outputAddress, 32);
   return kernel;

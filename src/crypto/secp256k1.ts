@@ -1,12 +1,13 @@
 // ECDSA over secp256k1 as Ethereum uses it: signing, sender recovery, addresses. All range checks happen here, once, so
-// that the implementation below (native add-on, or noble) cannot change an answer.
+// that the implementation below (WASM kernel, native add-on, or noble) cannot change an answer.
 
 import { assert } from "#base/assert.ts";
 import { isZeroBytes } from "#base/bytes.ts";
 import { keccak256, keccak256Into } from "./keccak256.ts";
-import type { Secp256k1Backend } from "./secp256k1-backend.ts";
+import type { KeyRecoverer, Secp256k1Backend } from "./secp256k1-backend.ts";
 import { nativeSecp256k1 } from "./secp256k1-native.ts";
 import { createNobleSecp256k1 } from "./secp256k1-noble.ts";
+import { wasmKeyRecoverer } from "./secp256k1-wasm.ts";
 
 /** A recoverable signature: r and s as 32 big-endian bytes each, and the parity of the nonce point's y. */
 export type Signature = { r: Uint8Array; s: Uint8Array; yParity: 0 | 1 };
@@ -17,9 +18,13 @@ export const SECP256K1_N = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd
 const N_BYTES = new Uint8Array(32).map((_, i) => Number((SECP256K1_N >> BigInt(8 * (31 - i))) & 0xffn));
 
 const backend: Secp256k1Backend = nativeSecp256k1 ?? createNobleSecp256k1();
+const recoverer: KeyRecoverer = wasmKeyRecoverer ?? backend;
 
-/** Which implementation this process runs on. */
+/** Which implementation signs and derives keys in this process. */
 export const SECP256K1_BACKEND: "native" | "noble" = backend.name;
+
+/** Which implementation recovers keys in this process. */
+export const RECOVERY_BACKEND: "wasm" | "native" | "noble" = recoverer.name;
 
 // Results of one call at a time; nothing here is asynchronous.
 const signatureScratch = new Uint8Array(64);
@@ -118,7 +123,7 @@ function recoverIntoScratch(hash: Uint8Array, r: Uint8Array, s: Uint8Array, yPar
   if (!isScalar(r) || !isScalar(s)) return false;
   signatureScratch.set(r, 0);
   signatureScratch.set(s, 32);
-  return backend.recover(hash, signatureScratch, yParity, publicKeyScratch);
+  return recoverer.recover(hash, signatureScratch, yParity, publicKeyScratch);
 }
 
 // In [1, n).

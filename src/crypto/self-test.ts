@@ -10,6 +10,7 @@ import { KECCAK_BACKEND, keccak256 } from "./keccak256.ts";
 import {
   addressFromPrivateKey,
   encodeSignature,
+  RECOVERY_BACKEND,
   recoverAddress,
   recoverPublicKey,
   SECP256K1_BACKEND,
@@ -34,6 +35,7 @@ export type CryptoOperations = {
 export type CryptoBackends = {
   keccak: "wasm" | "noble";
   secp256k1: "native" | "noble";
+  recovery: "wasm" | "native" | "noble";
   blake3: "native" | "noble";
   lz4: "native";
 };
@@ -68,7 +70,13 @@ export function runCryptoSelfTest(operations: CryptoOperations = OPERATIONS): Cr
   checkSha256(operations);
   checkSecp256k1(operations);
   checkLz4(operations);
-  return { keccak: KECCAK_BACKEND, secp256k1: SECP256K1_BACKEND, blake3: BLAKE3_BACKEND, lz4: "native" };
+  return {
+    keccak: KECCAK_BACKEND,
+    secp256k1: SECP256K1_BACKEND,
+    recovery: RECOVERY_BACKEND,
+    blake3: BLAKE3_BACKEND,
+    lz4: "native",
+  };
 }
 
 function expectBytes(what: string, actual: Uint8Array | null, expected: string): void {

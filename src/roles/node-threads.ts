@@ -3,6 +3,7 @@
 import { must } from "#base/assert.ts";
 import { Doorbell } from "#base/doorbell.ts";
 import { allocateRing } from "#base/ring.ts";
+import { kernelModules } from "#crypto/thread-kernels.ts";
 import { allocateNodeStatus } from "#formats/memory/node-status.ts";
 import type { Logger } from "#observability/logger.ts";
 import { createMetricsRegion } from "#observability/metrics.ts";
@@ -10,22 +11,21 @@ import { allocateState, describePlan, planStateMemory } from "#state/memory-plan
 import { StateTable } from "#state/table.ts";
 import { createMemory } from "#wasm/loader.ts";
 import type { NodeOptions } from "./node-options.ts";
-import {
-  ARENA_PAGE_SIZE_BYTES,
-  type FromThread,
-  type NodeRegions,
-  type NodeSetup,
-  type Recovered,
-  type ThreadKind,
-  type ThreadStart,
-  type ToThread,
+import { arenaPageCount } from "./threads/arena-plan.ts";
+import type {
+  FromThread,
+  NodeRegions,
+  NodeSetup,
+  Recovered,
+  ThreadKind,
+  ThreadStart,
+  ToThread,
 } from "./threads/thread-protocol.ts";
 
 /** Makes a worker whose entry is `workers.ts`; `main.ts` knows where that is. */
 export type SpawnWorker = () => Worker;
 
 const MEBIBYTE = 1 << 20;
-const WASM_PAGE_SIZE_BYTES = 65_536;
 /** Records on their way to the log and from it: some seconds of a loaded chain. */
 const RECORDS_RING_SIZE_BYTES = 64 * MEBIBYTE;
 const REQUEST_RING_SIZE_BYTES = 8 * MEBIBYTE;
@@ -78,7 +78,7 @@ export function describeMemory(options: Pick<NodeOptions, "stateMemoryBytes">): 
 }
 
 function createArena(threadCount: number): WebAssembly.Memory {
-  const pages = Math.ceil((threadCount * ARENA_PAGE_SIZE_BYTES) / WASM_PAGE_SIZE_BYTES);
+  const pages = arenaPageCount(threadCount);
   return createMemory({ initialPages: pages, maximumPages: pages, shared: true });
 }
 
@@ -139,6 +139,7 @@ export class NodeThreads {
       kind,
       index,
       metricsIndex,
+      kernels: kernelModules(),
       setup: this.#setup,
       recovered,
     });

@@ -5,10 +5,11 @@ import { toBareHex } from "#base/hex.ts";
 import { lz4Compress, lz4Decompress } from "#base/lz4.ts";
 import { SeededRandom } from "#base/random.ts";
 import { Blake3Hasher, blake3 } from "#crypto/blake3.ts";
-import { keccak256, placeKeccakKernel } from "#crypto/keccak256.ts";
+import { keccak256 } from "#crypto/keccak256.ts";
 import { addressFromPrivateKey, encodeSignature, recoverPublicKey, SECP256K1_N, sign } from "#crypto/secp256k1.ts";
 import { runCryptoSelfTest } from "#crypto/self-test.ts";
 import { sha256 } from "#crypto/sha256.ts";
+import { type KernelModules, kernelModules, placeKernels } from "#crypto/thread-kernels.ts";
 import { createMemory } from "#wasm/loader.ts";
 
 /** What one process or thread found. */
@@ -44,18 +45,28 @@ export function computeAnswers(): Answers {
 declare const self: Worker;
 
 if (!Bun.isMainThread) {
-  // The thread keeps its kernel in a range of a larger, shared memory, with an input buffer of a few blocks.
-  const memory = createMemory({ initialPages: 1, maximumPages: 1, shared: true });
-  placeKeccakKernel({ memory, base: 4096, sizeBytes: 2048 });
-  self.postMessage(computeAnswers());
+  // The thread keeps its kernels in ranges of a larger, shared memory, with an input buffer of a few blocks.
+  self.onmessage = ({ data }: MessageEvent<KernelModules>) => {
+    const memory = createMemory({ initialPages: 2, maximumPages: 2, shared: true });
+    placeKernels({
+      ranges: {
+        keccak: { memory, base: 4096, sizeBytes: 2048 },
+        secp256k1: { memory, base: 8192, sizeBytes: 100_000 },
+      },
+      modules: data,
+    });
+    self.postMessage(computeAnswers());
+  };
 } else if (import.meta.main) {
+  const main = computeAnswers();
   const worker = new Worker(import.meta.url);
   worker.onmessage = (event: MessageEvent<Answers>) => {
-    console.log(JSON.stringify({ main: computeAnswers(), worker: event.data }));
+    console.log(JSON.stringify({ main, worker: event.data }));
     process.exit(0);
   };
   worker.onerror = (event) => {
     console.error(event.message);
     process.exit(1);
   };
+  worker.postMessage(kernelModules());
 }

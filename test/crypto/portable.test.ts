@@ -19,15 +19,19 @@ function runAndParse(command: string[], options: { cwd: string; env: Record<stri
   return JSON.parse(result.stdout.toString()) as { main: Answers; worker: Answers };
 }
 
-const fast = { keccak: "wasm", secp256k1: "native", blake3: "native", lz4: "native" } as const;
-const portable = { keccak: "noble", secp256k1: "noble", blake3: "noble", lz4: "native" } as const;
+const fast = { keccak: "wasm", secp256k1: "native", recovery: "wasm", blake3: "native", lz4: "native" } as const;
+const native = { ...fast, recovery: "native" } as const;
+const kernels = { ...fast, secp256k1: "noble", blake3: "noble" } as const;
+const portable = { ...kernels, keccak: "noble", recovery: "noble" } as const;
 
 describe("answers are the same", () => {
   const expected = computeAnswers();
 
-  test("in threads, and with portable implementations", () => {
+  test("in threads, and with any implementations ruled out", () => {
     for (const [env, backends] of [
       [{}, fast],
+      [{ MEGAETH_CRYPTO: "native" }, native],
+      [{ MEGAETH_CRYPTO: "kernels" }, kernels],
       [{ MEGAETH_CRYPTO: "portable" }, portable],
     ] as const) {
       const { main, worker } = runAndParse([process.execPath, fixture], { cwd: projectRoot, env });

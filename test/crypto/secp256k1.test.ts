@@ -14,6 +14,7 @@ import {
   encodeSignature,
   isValidPrivateKey,
   publicKeyFromPrivateKey,
+  RECOVERY_BACKEND,
   recoverAddress,
   recoverPublicKey,
   SECP256K1_BACKEND,
@@ -47,8 +48,9 @@ function randomKey(random: SeededRandom): Uint8Array {
 }
 
 describe("secp256k1", () => {
-  test("runs on the native add-on", () => {
+  test("signs by the native add-on, recovers by the kernel", () => {
     expect(SECP256K1_BACKEND).toBe("native");
+    expect(RECOVERY_BACKEND).toBe("wasm");
   });
 
   test("a well-known development key", () => {

@@ -44,7 +44,13 @@ const broken: { [Name in keyof CryptoOperations]: CryptoOperations[Name] } = {
 
 describe("runCryptoSelfTest", () => {
   test("passes and names the fast implementations", () => {
-    expect(runCryptoSelfTest()).toEqual({ keccak: "wasm", secp256k1: "native", blake3: "native", lz4: "native" });
+    expect(runCryptoSelfTest()).toEqual({
+      keccak: "wasm",
+      secp256k1: "native",
+      recovery: "wasm",
+      blake3: "native",
+      lz4: "native",
+    });
     expect(() => runCryptoSelfTest(sound)).not.toThrow();
   });
 

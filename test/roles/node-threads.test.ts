@@ -4,6 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import { must } from "#base/assert.ts";
 import { RingReader, RingWriter } from "#base/ring.ts";
+import { kernelModules } from "#crypto/thread-kernels.ts";
 import { NodeStatus } from "#formats/memory/node-status.ts";
 import { createLogger } from "#observability/logger.ts";
 import { attachMetrics } from "#observability/metrics.ts";
@@ -55,13 +56,14 @@ const STOPPED: FromThread = { type: "stopped" };
 describe("node threads", () => {
   test("each is told its kind, its place and its metrics block", () => {
     const { threads, workers, setup } = openThreads();
+    const kernels = kernelModules();
     threads.start("execute", 0, null);
     threads.start("read", 0, null);
     threads.start("read", 1, null);
     expect(workers.map(({ received }) => received)).toEqual([
-      [{ type: "start", kind: "execute", index: 0, metricsIndex: 1, setup, recovered: null }],
-      [{ type: "start", kind: "read", index: 0, metricsIndex: 2, setup, recovered: null }],
-      [{ type: "start", kind: "read", index: 1, metricsIndex: 3, setup, recovered: null }],
+      [{ type: "start", kind: "execute", index: 0, metricsIndex: 1, kernels, setup, recovered: null }],
+      [{ type: "start", kind: "read", index: 0, metricsIndex: 2, kernels, setup, recovered: null }],
+      [{ type: "start", kind: "read", index: 1, metricsIndex: 3, kernels, setup, recovered: null }],
     ]);
     expect(threads.of("read").map(({ index }) => index)).toEqual([0, 1]);
     expect(threads.the("execute").kind).toBe("execute");

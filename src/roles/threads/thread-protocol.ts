@@ -3,6 +3,7 @@
 
 import type { DoorbellHandle } from "#base/doorbell.ts";
 import type { RingHandle } from "#base/ring.ts";
+import type { KernelModules } from "#crypto/thread-kernels.ts";
 import type { NodeStatusHandle } from "#formats/memory/node-status.ts";
 import type { ChainIdentity } from "#formats/wire/record.ts";
 import type { LogEvent } from "#observability/event-table.ts";
@@ -15,9 +16,6 @@ import type { NodeOptions } from "../node-options.ts";
 
 /** The kinds of worker thread; `workers.ts` says what each may write. */
 export type ThreadKind = "verify" | "execute" | "apply" | "log" | "commit" | "read";
-
-/** Size of one thread's range of the arena, bytes. */
-export const ARENA_PAGE_SIZE_BYTES = 4_096;
 
 /** All shared memory of a node. */
 export type NodeRegions = {
@@ -36,7 +34,7 @@ export type NodeRegions = {
   readonly replies: RingHandle;
   /** Main ─▶ follower (replica only). */
   readonly feed: RingHandle;
-  /** A range of {@link ARENA_PAGE_SIZE_BYTES} per thread for its kernels, at its metrics index. */
+  /** Ranges of each thread for its kernels; see `arena-plan.ts`. */
   readonly arena: WebAssembly.Memory;
   readonly doorbells: NodeDoorbells;
 };
@@ -74,6 +72,8 @@ export type ThreadStart = {
   readonly index: number;
   /** Its block in the metrics region. */
   readonly metricsIndex: number;
+  /** Kernels that the main thread has compiled, with their optimized code. */
+  readonly kernels: KernelModules;
   readonly setup: NodeSetup;
   /** What the owner of the state table found; null for the threads that start before it. */
   readonly recovered: Recovered | null;

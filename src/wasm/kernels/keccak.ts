@@ -12,11 +12,11 @@
 //
 // @see FIPS 202 for the permutation; padding is the original 0x01 … 0x80 of the Keccak submission
 
-import { assert } from "#base/assert.ts";
 import { ModuleBuilder } from "../assembler.ts";
 import type { FunctionEmitter, FunctionIndex, GlobalIndex, Local } from "../function-emitter.ts";
-import { compileModule, createMemory, instantiate, PAGE_SIZE_BYTES } from "../loader.ts";
+import { compileModule } from "../loader.ts";
 import { CONTROL, I32, I64 } from "../opcodes.ts";
+import { instantiateKernel, type KernelPlacement } from "./kernel-placement.ts";
 
 /** Bytes absorbed per permutation by keccak-256. */
 export const KECCAK_RATE_BYTES = 136;
@@ -52,23 +52,19 @@ export type KeccakKernel = {
   readonly finish: (address: number, sizeBytes: number, output: number) => void;
 };
 
-/** Where a kernel lives. Without a memory it makes its own of one page, which counts towards the process's limit. */
-export type KernelPlacement = { memory: WebAssembly.Memory; base: number; sizeBytes: number };
-
 /**
  * Makes a kernel. One thread uses it at a time: it keeps intermediate values in its range.
- * @param placement a range of an existing memory, shared or not; all kernels of a thread can live in one memory
+ * @param placement a range of at least `KECCAK_RANGE_SIZE_BYTES_MIN`; all kernels of a thread can live in one memory
+ * @param compiled what `emitKeccakModule` gave for the kind of memory, compiled; emitted and compiled here without it
  */
-export function createKeccakKernel(placement?: KernelPlacement): KeccakKernel {
-  const { memory, base, sizeBytes } = placement ?? ownPage();
-  assert(base >= 0 && base % 8 === 0, "the kernel's base is a multiple of 8");
-  assert(sizeBytes >= KECCAK_RANGE_SIZE_BYTES_MIN, "the kernel's range is too small");
-  assert(base + sizeBytes <= memory.buffer.byteLength, "the kernel's range ends behind the memory");
-  const shared = memory.buffer instanceof SharedArrayBuffer;
-  const module = compileModule(emitKeccakModule(shared));
-  const functions = instantiate<Pick<KeccakKernel, "hash" | "begin" | "absorb" | "finish">>(module, {
-    env: { memory, base: new WebAssembly.Global({ value: "i32", mutable: false }, base) },
-  });
+export function createKeccakKernel(placement: KernelPlacement, compiled?: WebAssembly.Module): KeccakKernel {
+  const { memory, base, sizeBytes } = placement;
+  const module = compiled ?? compileModule(emitKeccakModule(memory.buffer instanceof SharedArrayBuffer));
+  const functions = instantiateKernel<Pick<KeccakKernel, "hash" | "begin" | "absorb" | "finish">>(
+    module,
+    placement,
+    KECCAK_RANGE_SIZE_BYTES_MIN,
+  );
   return {
     memory,
     inputAddress: base + INPUT_OFFSET,
@@ -79,11 +75,6 @@ export function createKeccakKernel(placement?: KernelPlacement): KeccakKernel {
     absorb: functions.absorb,
     finish: functions.finish,
   };
-}
-
-function ownPage(): KernelPlacement {
-  const memory = createMemory({ initialPages: 1, maximumPages: 1, shared: false });
-  return { memory, base: 0, sizeBytes: PAGE_SIZE_BYTES };
 }
 
 /** The module's bytes: they depend on nothing but whether the memory is shared. Imports `env.memory` and `env.base`. */

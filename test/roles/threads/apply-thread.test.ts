@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Doorbell } from "#base/doorbell.ts";
 import { allocateRing, RingReader, RingWriter } from "#base/ring.ts";
+import { kernelModules } from "#crypto/thread-kernels.ts";
 import { allocateNodeStatus, NodeStatus } from "#formats/memory/node-status.ts";
 import { decodeLogPosition, FeedRingMessage, LogMessage } from "#formats/memory/ring-messages.ts";
 import { encodeDiff } from "#formats/wire/diff.ts";
@@ -180,7 +181,7 @@ class Rig {
       clientVersion: "test",
       regions: this.regions,
     };
-    return { type: "start", kind, index: 0, metricsIndex, setup, recovered };
+    return { type: "start", kind, index: 0, metricsIndex, kernels: kernelModules(), setup, recovered };
   }
 }
 

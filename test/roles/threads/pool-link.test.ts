@@ -7,6 +7,7 @@ import { utf8 } from "#base/bytes.ts";
 import { Doorbell } from "#base/doorbell.ts";
 import { allocateRing, RingReader, RingWriter } from "#base/ring.ts";
 import { transactionHash } from "#chain/transaction.ts";
+import { kernelModules } from "#crypto/thread-kernels.ts";
 import { ByteWriter } from "#formats/codec.ts";
 import {
   decodeTagged,
@@ -36,7 +37,7 @@ function ring(readerCount: number, capacityBytes = 1 << 12) {
 
 function startOf(role: NodeOptions["role"], index: number, regions: Partial<NodeRegions> = {}): ThreadStart {
   const setup = { options: { role }, regions } as unknown as NodeSetup;
-  return { type: "start", kind: "read", index, metricsIndex: 1, setup, recovered: null };
+  return { type: "start", kind: "read", index, metricsIndex: 1, kernels: kernelModules(), setup, recovered: null };
 }
 
 /** Two read workers of a sequencer and the pool's side of their rings. */

@@ -3,11 +3,10 @@
 //
 //   hash, r‖s ─▶ lift r to R ─▶ digits of u1, u2 ─▶ table of R ─▶ sum by digits ─▶ affine x‖y
 
-import { assert } from "#base/assert.ts";
 import { ModuleBuilder } from "../../assembler.ts";
 import type { FunctionIndex, Local } from "../../function-emitter.ts";
-import { compileModule, createMemory, instantiate, PAGE_SIZE_BYTES } from "../../loader.ts";
-import type { KernelPlacement } from "../keccak.ts";
+import { compileModule } from "../../loader.ts";
+import { instantiateKernel, type KernelPlacement } from "../kernel-placement.ts";
 import { FIELD_PRIME, normalize } from "./field.ts";
 import { type Define, FieldCalls } from "./field-calls.ts";
 import { emitPrepare } from "./generator-table.ts";
@@ -36,19 +35,18 @@ export type Secp256k1Kernel = {
 };
 
 /**
- * Makes a kernel and its tables, a few milliseconds. One thread uses it at a time: it keeps intermediate values in its range.
- * @param placement a range of at least `SECP256K1_RANGE_SIZE_BYTES` of an existing memory, shared or not; without one it makes its
- *   own memory, which counts towards the process's limit
+ * Makes a kernel and its tables, one or two milliseconds. One thread uses it at a time: it keeps intermediate values in its range.
+ * @param placement a range of at least `SECP256K1_RANGE_SIZE_BYTES`
+ * @param compiled what `emitSecp256k1Module` gave for the kind of memory, compiled; emitted and compiled here without it
  */
-export function createSecp256k1Kernel(placement?: KernelPlacement): Secp256k1Kernel {
-  const { memory, base, sizeBytes } = placement ?? ownMemory();
-  assert(base >= 0 && base % 8 === 0, "the kernel's base is a multiple of 8");
-  assert(sizeBytes >= SECP256K1_RANGE_SIZE_BYTES, "the kernel's range is too small");
-  assert(base + sizeBytes <= memory.buffer.byteLength, "the kernel's range ends behind the memory");
-  const module = compileModule(emitSecp256k1Module(memory.buffer instanceof SharedArrayBuffer));
-  const { prepare, recover } = instantiate<Pick<Secp256k1Kernel, "recover"> & { prepare: () => void }>(module, {
-    env: { memory, base: new WebAssembly.Global({ value: "i32", mutable: false }, base) },
-  });
+export function createSecp256k1Kernel(placement: KernelPlacement, compiled?: WebAssembly.Module): Secp256k1Kernel {
+  const { memory, base } = placement;
+  const module = compiled ?? compileModule(emitSecp256k1Module(memory.buffer instanceof SharedArrayBuffer));
+  const { prepare, recover } = instantiateKernel<Pick<Secp256k1Kernel, "recover"> & { prepare: () => void }>(
+    module,
+    placement,
+    SECP256K1_RANGE_SIZE_BYTES,
+  );
   prepare();
   return {
     memory,
@@ -57,12 +55,6 @@ export function createSecp256k1Kernel(placement?: KernelPlacement): Secp256k1Ker
     resultAddress: base + OFFSET.result,
     recover,
   };
-}
-
-function ownMemory(): KernelPlacement {
-  const pages = Math.ceil(SECP256K1_RANGE_SIZE_BYTES / PAGE_SIZE_BYTES);
-  const memory = createMemory({ initialPages: pages, maximumPages: pages, shared: false });
-  return { memory, base: 0, sizeBytes: pages * PAGE_SIZE_BYTES };
 }
 
 /** The module's bytes: they depend on nothing but whether the memory is shared. Imports `env.memory` and `env.base`. */
