@@ -1,9 +1,9 @@
-// The engines that a fuzz run compares, by name. One engine of a name serves all worlds of a fork.
+// The engines that a fuzz run compares, by name: the modes of the conformance suite. One engine serves all worlds of a fork.
 
 import type { ChainSpec } from "#chain/chain-spec.ts";
 import type { Hardfork } from "#chain/hardforks.ts";
 import type { Engine } from "#evm/engine.ts";
-import { createReferenceEngine } from "#evm/reference/engine.ts";
+import { EngineFamily, type EngineUsage, isModeBuilt, MODES, NO_USAGE } from "#test/conformance/engines.ts";
 import { specOfWorld, type World } from "./world.ts";
 
 /** Makes an engine for a chain. */
@@ -14,23 +14,28 @@ export type FuzzEngine = {
   readonly name: string;
   /** The engine of a world's chain; the same one each time. */
   readonly of: (world: World) => Promise<Engine>;
+  /** What all of them did so far. */
+  readonly usage: () => EngineUsage;
 };
 
-const FACTORIES: Readonly<Record<string, EngineFactory>> = {
-  reference: createReferenceEngine,
-};
+/** Name of the independent opinion. */
+export const REFERENCE = "reference";
 
-/** Names of all engines, the independent opinion first. */
-export const ENGINE_NAMES: readonly string[] = Object.keys(FACTORIES);
+/** Names of all engines that are built, the independent opinion first. */
+export const ENGINE_NAMES: readonly string[] = [
+  REFERENCE,
+  ...MODES.filter((mode) => mode !== REFERENCE && isModeBuilt(mode)),
+];
 
 /**
  * The engine of a name.
  * @throws {Error} when no engine has it
  */
 export function fuzzEngine(name: string): FuzzEngine {
-  const factory = FACTORIES[name];
-  if (factory === undefined) throw new Error(`no engine is called ${name}; there are ${ENGINE_NAMES.join(", ")}`);
-  return fuzzEngineOf(name, factory);
+  const mode = MODES.find((known) => known === name && isModeBuilt(known));
+  if (mode === undefined) throw new Error(`no engine is called ${name}; there are ${ENGINE_NAMES.join(", ")}`);
+  const family = new EngineFamily(mode);
+  return { ...fuzzEngineOf(name, family.engineOf), usage: () => family.usage() };
 }
 
 /** An engine by its factory. */
@@ -43,5 +48,6 @@ export function fuzzEngineOf(name: string, factory: EngineFactory): FuzzEngine {
       if (engine === undefined) engines.set(world.fork, (engine = factory(specOfWorld(world))));
       return engine;
     },
+    usage: () => NO_USAGE,
   };
 }

@@ -4,12 +4,13 @@
 import type { Engine } from "#evm/engine.ts";
 import type { Host } from "#evm/host.ts";
 import { createReferenceEngine } from "#evm/reference/engine.ts";
-import type { EngineFactory } from "./engines.ts";
+import { type EngineFactory, type FuzzEngine, fuzzEngine, fuzzEngineOf } from "./engines.ts";
 import { type Watcher, watched } from "./instrument.ts";
 
 const EXP = 0x0a;
 const SAR = 0x1d;
 const MULMOD = 0x09;
+const KECCAK256 = 0x20;
 const CHARGED = "fault";
 
 /** A wrong engine and what is wrong with it. */
@@ -25,6 +26,29 @@ export const FAULTS: readonly Fault[] = [
   { name: "LOG data loses its last byte", factory: cutLogs },
   { name: "a created account starts at nonce 0", factory: onHost(forgetFirstNonce) },
 ];
+
+/** Faults that take the process along. */
+export const DEADLY_FAULTS: readonly Fault[] = [
+  {
+    name: "the process dies at KECCAK256",
+    factory: wrongOpcode({ before: (opcode) => opcode === KECCAK256 && die() }),
+  },
+  { name: "KECCAK256 never ends", factory: wrongOpcode({ before: (opcode) => opcode === KECCAK256 && hang() }) },
+];
+
+/** An engine by its name, or by the name of its fault. */
+export function namedEngine(name: string): FuzzEngine {
+  const fault = [...FAULTS, ...DEADLY_FAULTS].find((known) => known.name === name);
+  return fault === undefined ? fuzzEngine(name) : fuzzEngineOf(name, fault.factory);
+}
+
+function die(): void {
+  process.kill(process.pid, "SIGKILL");
+}
+
+function hang(): void {
+  for (;;);
+}
 
 function chargeOneMore(opcode: number): NonNullable<Watcher["before"]> {
   return (executed, state) => {

@@ -240,7 +240,8 @@ export function writeCall(writer: CodeWriter): void {
 /** A call with all gas to another contract of the world, and a look at the slots that small contracts like to write. */
 function writeProbedCall(writer: CodeWriter): void {
   const { random, opcodes } = writer;
-  const opcode = random.pick(opcodes.calls);
+  const isOwn = opcodes.has(OP.DELEGATECALL) && random.chance(0.4);
+  const opcode = isOwn ? OP.DELEGATECALL : random.pick(opcodes.calls);
   const hasValue = opcode === OP.CALL || opcode === OP.CALLCODE;
   for (const operand of [32, 0, 32, 0]) writer.pushNumber(operand);
   if (hasValue) writer.pushNumber(random.below(8) === 0 ? 1 : 0);
@@ -329,7 +330,7 @@ const STATEMENTS: readonly (readonly [Statement, weight: number])[] = [
   [writeStorage, 7],
   [writeEnvironment, 5],
   [writeCall, 5],
-  [writeProbedCall, 2],
+  [writeProbedCall, 4],
   [writeLog, 2],
   [writeGasProbe, 2],
 ];

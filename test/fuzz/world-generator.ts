@@ -116,7 +116,7 @@ function drawTarget(random: SeededRandom): Address {
 function contractCode(random: SeededRandom, opcodes: ForkOpcodes, index: number): Program {
   const kind = random.below(100);
   if (kind < 3) return wildCode(random, opcodes);
-  if (index > 0 && kind < 50) return templateCode(random, opcodes);
+  if (index > 0 && kind < 60) return templateCode(random, opcodes);
   if (index === 0 && kind < 18) return computingCode(random, opcodes);
   const budget = index === 0 ? 4 + random.below(random.chance(0.1) ? 80 : 26) : 2 + random.below(10);
   return structuredCode(random, opcodes, budget, 0);
