@@ -1,6 +1,6 @@
 // The conformance command from end to end on folders that the test writes: what it prints, and its exit code.
 
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -10,6 +10,7 @@ import { ALICE, BOB, MINER } from "#test/evm/fixtures.ts";
 import { worldRoot } from "./trie-root.ts";
 
 const root = mkdtempSync(join(tmpdir(), "conformance-"));
+setDefaultTimeout(120_000);
 afterAll(() => rmSync(root, { recursive: true }));
 
 const FUNDS = 10n ** 18n;

@@ -8,11 +8,11 @@ import { statSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { SeededRandom } from "#base/random.ts";
 import { type CommandOptions, readCommandOptions, USAGE, UsageError } from "./command-options.ts";
-import { addUsage, type EngineUsage, type Mode, NO_USAGE } from "./engines.ts";
 import { type PoolResult, type Remark, runUnits, type Tally, WorkerStartError } from "./pool.ts";
 import { isSlowFile } from "./sampling.ts";
 import { drawSample, SUITES, type Suite, type SuiteFile, suiteFiles } from "./suites.ts";
-import type { Unit } from "./unit.ts";
+import { isNamed, type Unit } from "./unit.ts";
+import { reportUsage } from "./usage-report.ts";
 
 /** Bytes of a file that make one unit of work. */
 const UNIT_BYTES = 256 * 1024;
@@ -20,9 +20,6 @@ const SAMPLE_PER_FILE_MAX = 4;
 const CHILD_MEMORY_BYTES_MAX = 1.5 * 2 ** 30;
 const PROGRESS_INTERVAL_MS = 10_000;
 const PROGRESS_INTERVAL_TTY_MS = 500;
-
-/** Share of the compilable gas that must run in compiled code under `--mode compile`, per cent. */
-const COMPILED_SHARE_MIN = 90;
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -48,17 +45,20 @@ async function run(options: CommandOptions): Promise<number> {
   const progress = new Progress(units.length);
   const interrupt = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupt.abort());
-  const result = await runUnits(units, {
-    command: [process.execPath, join(import.meta.dir, "worker.ts"), options.suite, options.mode, options.only],
-    jobCount: options.jobCount,
-    silenceMsMax: options.timeoutS * 1000,
-    memoryBytesMax: CHILD_MEMORY_BYTES_MAX,
-    onProgress: (tally) => progress.show(tally),
-    signal: interrupt.signal,
-  });
-  progress.end();
-  const isInterrupted = interrupt.signal.aborted;
-  return report(result, options, isInterrupted);
+  const { suite: suiteName, mode, folder, only, jobCount, timeoutS } = options;
+  try {
+    const result = await runUnits(units, {
+      command: [process.execPath, join(import.meta.dir, "worker.ts"), suiteName, mode, resolve(folder), only],
+      jobCount,
+      silenceMsMax: timeoutS * 1000,
+      memoryBytesMax: CHILD_MEMORY_BYTES_MAX,
+      onProgress: (tally) => progress.update(tally),
+      signal: interrupt.signal,
+    });
+    return report(result, options, interrupt.signal.aborted);
+  } finally {
+    progress.end();
+  }
 }
 
 function filesOf(suite: Suite, { folder }: CommandOptions): SuiteFile[] {
@@ -69,9 +69,11 @@ function filesOf(suite: Suite, { folder }: CommandOptions): SuiteFile[] {
 }
 
 function unitsOf(suite: Suite, files: readonly SuiteFile[], options: CommandOptions): Unit[] {
-  const { only, sampleCount, seed } = options;
+  const { folder, only, sampleCount, seed } = options;
   if (sampleCount !== null) {
-    const isWanted = (path: string, name: string): boolean => path.includes(only) || name.includes(only);
+    const isWanted = (path: string, name: string): boolean => {
+      return isNamed(only, relative(resolve(folder), path), name);
+    };
     const request = { files, count: sampleCount, perFileMax: SAMPLE_PER_FILE_MAX, isWanted };
     return drawSample(suite, request, new SeededRandom(seed)).map(({ path, indices }) => {
       return { file: path, pick: { kind: "list", indices }, from: 0 };
@@ -95,8 +97,9 @@ function report({ tally, remarks, usage }: PoolResult, options: CommandOptions, 
   for (const remark of remarks) if (remark.kind === "failed") print(`FAIL ${lineOf(remark, folder)}`);
   for (const line of skipLines(remarks, folder)) print(line);
   if (sampleCount !== null) print(`a sample of ${sampleCount} cases, seed ${seed}`);
-  const shortfall = usageShortfall(mode, usage);
-  if (shortfall !== null) print(`FAIL ${shortfall}`);
+  const { lines, shortfall } = reportUsage(mode, usage);
+  for (const line of lines) print(line);
+  if (shortfall !== null) print(`FAIL mode ${mode}: ${shortfall}`);
   if (isInterrupted) print("interrupted: the counts are those until then");
   const { passed, failed, skipped } = tally;
   const hasRun = passed + failed + skipped > 0;
@@ -119,61 +122,38 @@ function skipLines(remarks: readonly Remark[], folder: string): string[] {
   });
 }
 
-/** Prints what a mode is about, and answers why it failed at that. */
-function usageShortfall(mode: Mode, usage: ReadonlyMap<string, EngineUsage>): string | null {
-  const total = [...usage.values()].reduce(addUsage, NO_USAGE);
-  if (mode === "compile") {
-    print("gas in compiled code, of what is compilable, by class of programs");
-    for (const [group, one] of [...usage].sort(([a], [b]) => (a < b ? -1 : 1))) print(`  ${shareLine(group, one)}`);
-    print(`  ${shareLine("all", total)}`);
-    const share = compiledShare(total);
-    return share !== null && share < COMPILED_SHARE_MIN ? `${share.toFixed(1)} % of the gas is too little` : null;
-  }
-  if (mode !== "exits") return null;
-  print(`${total.exitsTaken} side exits taken`);
-  return total.exitsTaken === 0n ? "no side exit was taken" : null;
-}
-
-function shareLine(group: string, usage: EngineUsage): string {
-  const share = compiledShare(usage);
-  const percent = share === null ? "     –" : `${share.toFixed(1).padStart(5)} %`;
-  const { gasCompiled, gasInterpreted, gasUncompilable } = usage;
-  return `${percent}  ${group}: ${gasCompiled} compiled, ${gasInterpreted} interpreted, ${gasUncompilable} not compilable`;
-}
-
-/** Per cent; null when no compilable code ran. */
-function compiledShare({ gasCompiled, gasInterpreted }: EngineUsage): number | null {
-  const gas = gasCompiled + gasInterpreted;
-  return gas === 0n ? null : Number((gasCompiled * 10_000n) / gas) / 100;
-}
-
 function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/** Lines on stderr now and then; on a terminal one line that changes. */
+/** A line on stderr now and then; on a terminal one line that changes. */
 class Progress {
   readonly #unitCount: number;
   readonly #startedMs = performance.now();
   readonly #isTerminal = process.stderr.isTTY === true;
-  #shownMs = performance.now();
+  readonly #timer: Timer;
+  #tally: Tally | null = null;
 
   constructor(unitCount: number) {
     this.#unitCount = unitCount;
+    const intervalMs = this.#isTerminal ? PROGRESS_INTERVAL_TTY_MS : PROGRESS_INTERVAL_MS;
+    this.#timer = setInterval(() => this.#show(), intervalMs);
   }
 
-  show(tally: Tally): void {
-    const nowMs = performance.now();
-    if (nowMs - this.#shownMs < (this.#isTerminal ? PROGRESS_INTERVAL_TTY_MS : PROGRESS_INTERVAL_MS)) return;
-    this.#shownMs = nowMs;
-    const { passed, failed, skipped, unitsDone } = tally;
-    const counts = `${passed} passed, ${failed} failed, ${skipped} skipped`;
-    const text = `${this.#elapsed()}: ${unitsDone} of ${this.#unitCount} units, ${counts}`;
-    process.stderr.write(this.#isTerminal ? `\r\x1b[K${text}` : `${text}\n`);
+  update(tally: Tally): void {
+    this.#tally = tally;
   }
 
   end(): void {
+    clearInterval(this.#timer);
     process.stderr.write(`${this.#isTerminal ? "\r\x1b[K" : ""}took ${this.#elapsed()}\n`);
+  }
+
+  #show(): void {
+    const { passed, failed, skipped, unitsDone } = this.#tally ?? { passed: 0, failed: 0, skipped: 0, unitsDone: 0 };
+    const counts = `${passed} passed, ${failed} failed, ${skipped} skipped`;
+    const text = `${this.#elapsed()}: ${unitsDone} of ${this.#unitCount} units, ${counts}`;
+    process.stderr.write(this.#isTerminal ? `\r\x1b[K${text}` : `${text}\n`);
   }
 
   #elapsed(): string {

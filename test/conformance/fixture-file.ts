@@ -15,7 +15,7 @@ export function fixtureCasesOf(file: string): ConformanceCase[] {
   const group = basename(dirname(file));
   const content: unknown = JSON.parse(readFileSync(file, "utf8"));
   if (!isRecord(content) || Object.keys(content).length === 0) {
-    return [skippedCase("(file)", "", group, "not a file of fixtures")];
+    return [skippedCase("(whole file)", "", group, "not a file of fixtures")];
   }
   return Object.entries(content).flatMap(([title, fixture]) => casesOf(title, fixture, group));
 }

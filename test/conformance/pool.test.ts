@@ -1,6 +1,6 @@
 // The pool with children that misbehave on purpose: none of it may go unnoticed or stop the rest.
 
-import { afterAll, expect, test } from "bun:test";
+import { afterAll, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import { type PoolOptions, type PoolResult, runUnits, WorkerStartError } from ".
 import type { Unit } from "./unit.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "conformance-pool-"));
+setDefaultTimeout(120_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** A child with five cases in every file; `misdeed` is a statement that sees `unit.file` and the case's index `i`. */

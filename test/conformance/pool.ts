@@ -6,7 +6,7 @@
 import { availableParallelism } from "node:os";
 import type { Subprocess } from "bun";
 import { addUsage, type EngineUsage, NO_USAGE } from "./engines.ts";
-import type { Unit, WorkerMessage } from "./unit.ts";
+import { UNREADABLE, type Unit, type WorkerMessage } from "./unit.ts";
 
 /** How to run. */
 export type PoolOptions = {
@@ -111,7 +111,7 @@ class Pool {
 
   /** Runs a unit; answers what remains of it when the child died. */
   async #runUnit(child: Child, unit: Unit): Promise<Unit | null> {
-    let latest: Place = { index: unit.from, name: "(file)", fork: "" };
+    let latest: Place = { index: unit.from, name: UNREADABLE, fork: "" };
     let isInCase = false;
     const end = await child.run(unit, (message) => {
       if (message.kind === "begin") latest = message;
@@ -121,7 +121,7 @@ class Pool {
     });
     if (end === null || this.#options.signal.aborted) return null;
     // A child that died outside of a case would die there again.
-    const place = isInCase ? latest : { index: latest.index, name: "(file)", fork: "" };
+    const place = isInCase ? latest : { index: latest.index, name: UNREADABLE, fork: "" };
     this.#note(unit.file, place, { difference: end, skipReason: null });
     return isInCase ? { ...unit, from: latest.index + 1 } : null;
   }

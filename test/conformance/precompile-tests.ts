@@ -72,7 +72,7 @@ export function precompileCasesOf(file: string): ConformanceCase[] {
   const precompile = precompileOf(group);
   const vectors = JSON.parse(readFileSync(file, "utf8")) as Vector[];
   if (!Array.isArray(vectors) || vectors.some((vector) => typeof vector.Input !== "string")) {
-    return [skippedCase("(file)", "", group, "not a file of precompile vectors")];
+    return [skippedCase("(whole file)", "", group, "not a file of precompile vectors")];
   }
   return vectors.map((vector): ConformanceCase => {
     if (precompile === null) return skippedCase(vector.Name, "", group, `no precompile is named ${group}`);

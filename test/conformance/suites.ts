@@ -8,6 +8,7 @@ import { fixtureCasesOf } from "./fixture-file.ts";
 import { mainnetCaseOf } from "./mainnet-blocks.ts";
 import { precompileCasesOf } from "./precompile-tests.ts";
 import { draw } from "./sampling.ts";
+import { UNREADABLE } from "./unit.ts";
 
 /** One kind of reference vectors. */
 export type Suite = {
@@ -74,6 +75,6 @@ function namesIn(suite: Suite, path: string): readonly string[] {
   try {
     return suite.casesOf(path).map(({ name }) => name);
   } catch {
-    return ["(file)"];
+    return [UNREADABLE];
   }
 }

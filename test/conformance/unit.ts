@@ -7,6 +7,9 @@ export type Pick =
   | { readonly kind: "part"; readonly part: number; readonly partCount: number }
   | { readonly kind: "list"; readonly indices: readonly number[] };
 
+/** The name of the case that a file becomes when it cannot be read, or when a child dies outside of its cases. */
+export const UNREADABLE = "(file)";
+
 /** Work for one child. */
 export type Unit = {
   readonly file: string;
@@ -31,4 +34,9 @@ export type WorkerMessage =
 /** Whether a unit has the case at this place of its file. */
 export function isPicked(pick: Pick, index: number): boolean {
   return pick.kind === "part" ? index % pick.partCount === pick.part : pick.indices.includes(index);
+}
+
+/** Whether a case is one of those that were asked for. @param only part of the file's path or of the case's name */
+export function isNamed(only: string, pathInFolder: string, name: string): boolean {
+  return name === UNREADABLE || pathInFolder.includes(only) || name.includes(only);
 }

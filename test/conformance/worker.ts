@@ -1,13 +1,14 @@
 // A child process of the conformance command: runs the cases it is told to, one unit after the other, and reports each
-// before and after, so that the parent knows what ran when a child dies.   arguments: SUITE MODE ONLY
+// before and after, so that the parent knows what ran when a child dies.   arguments: SUITE MODE FOLDER ONLY
 
+import { relative } from "node:path";
 import { must } from "#base/assert.ts";
 import type { ConformanceCase } from "./case.ts";
 import { addUsage, EngineFamily, type EngineUsage, type Mode, NO_USAGE, usageSince } from "./engines.ts";
 import { SUITES } from "./suites.ts";
-import { isPicked, type Unit, type WorkerMessage } from "./unit.ts";
+import { isNamed, isPicked, UNREADABLE, type Unit, type WorkerMessage } from "./unit.ts";
 
-const [suiteName = "", mode = "", only = ""] = process.argv.slice(2);
+const [suiteName = "", mode = "", folder = "", only = ""] = process.argv.slice(2);
 const suite = must(SUITES[suiteName], `suite ${suiteName}`);
 const engines = new EngineFamily(mode as Mode);
 
@@ -21,7 +22,8 @@ send({ kind: "ready" });
 async function runUnit(unit: Unit): Promise<void> {
   const usage: Record<string, EngineUsage> = {};
   for (const [index, one] of casesOf(unit.file).entries()) {
-    if (index < unit.from || !isPicked(unit.pick, index) || !isNamed(unit.file, one.name)) continue;
+    if (index < unit.from || !isPicked(unit.pick, index) || !isNamed(only, relative(folder, unit.file), one.name))
+      continue;
     const { name, fork, group } = one;
     send({ kind: "begin", index, name, fork });
     const before = engines.usage();
@@ -37,7 +39,7 @@ function casesOf(file: string): readonly ConformanceCase[] {
   parsed = null;
   let cases: readonly ConformanceCase[];
   try {
-    cases = must(suite, "suite").casesOf(file);
+    cases = suite.casesOf(file);
   } catch (error) {
     cases = [unreadable(error)];
   }
@@ -48,11 +50,7 @@ function casesOf(file: string): readonly ConformanceCase[] {
 /** A file that cannot be read is one failed case. */
 function unreadable(error: unknown): ConformanceCase {
   const run = (): Promise<string> => Promise.resolve(`not read: ${describe(error)}`);
-  return { name: "(file)", fork: "", group: "", skipReason: null, run };
-}
-
-function isNamed(file: string, name: string): boolean {
-  return only === "" || name === "(file)" || file.includes(only) || name.includes(only);
+  return { name: UNREADABLE, fork: "", group: "", skipReason: null, run };
 }
 
 async function judge(one: ConformanceCase): Promise<string | null> {
