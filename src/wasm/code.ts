@@ -221,6 +221,9 @@ export const v128 = {
     }),
 } as const;
 
+/** 128 bits as two operands: low and high half. */
+export type Pair = readonly [Operand64, Operand64];
+
 type Scope = { readonly taken: Var[]; readonly outer: Scope | null };
 
 /** Statements of one function body. */
@@ -343,6 +346,45 @@ export class Code {
     return [low, high];
   }
 
+  /** a · b + c + d of unsigned 64-bit values, which 128 bits hold: low and high half, new variables. */
+  mulAdd(a: Operand64, b: Operand64, c: Operand64, d: Operand64 = 0n): [Var<"i64">, Var<"i64">] {
+    if (!this.wideArithmetic) {
+      const product = this.mulWide(a, b);
+      for (const term of [c, d]) if (term !== 0n) this.#addToPair(product, this.i64(term));
+      return product;
+    }
+    const low = this.i64();
+    const high = this.i64();
+    push64(this.f, a);
+    push64(this.f, b);
+    this.f.op(I64.mulWideU);
+    for (const term of [c, d]) {
+      if (term === 0n) continue;
+      push64(this.f, term);
+      this.f.i64Const(0);
+      this.f.op(I64.add128);
+    }
+    this.pop([low, high]);
+    return [low, high];
+  }
+
+  /** The sum of two pairs (low, high) modulo 2^128, new variables. */
+  add128(a: Pair, b: Pair): [Var<"i64">, Var<"i64">] {
+    if (this.wideArithmetic) return this.#wide(I64.add128, a, b);
+    const addend = this.i64(b[0]);
+    const low = this.i64(i64.add(a[0], addend));
+    return [low, this.i64(i64.add(i64.add(a[1], b[1]), i64.extend(i64.ltU(low, addend))))];
+  }
+
+  /** The difference of two pairs (low, high) modulo 2^128, new variables. */
+  sub128(a: Pair, b: Pair): [Var<"i64">, Var<"i64">] {
+    if (this.wideArithmetic) return this.#wide(I64.sub128, a, b);
+    const from = this.i64(a[0]);
+    const taken = this.i64(b[0]);
+    const high = this.i64(i64.sub(i64.sub(a[1], b[1]), i64.extend(i64.ltU(from, taken))));
+    return [this.i64(i64.sub(from, taken)), high];
+  }
+
   /** Stores 32 bits. */
   store32(address: Operand32, offset: number, operand: Operand32): void {
     push32(this.f, address);
@@ -416,6 +458,20 @@ export class Code {
   return(...operands: readonly (Var | Value | number | bigint)[]): void {
     this.pushAll(operands);
     this.f.op(CONTROL.return);
+  }
+
+  #wide(opcode: PlainOpcode, a: Pair, b: Pair): [Var<"i64">, Var<"i64">] {
+    const low = this.i64();
+    const high = this.i64();
+    for (const operand of [...a, ...b]) push64(this.f, operand);
+    this.f.op(opcode);
+    this.pop([low, high]);
+    return [low, high];
+  }
+
+  #addToPair([low, high]: readonly [Var<"i64">, Var<"i64">], term: Var<"i64">): void {
+    this.set(low, i64.add(low, term));
+    this.set(high, i64.add(high, i64.extend(i64.ltU(low, term))));
   }
 
   // Schoolbook with 32-bit digits; no sum below exceeds 64 bits.

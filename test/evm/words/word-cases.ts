@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect } from "bun:test";
 import type { SeededRandom } from "#base/random.ts";
 import type { Links } from "#evm/runtime/links.ts";
 import { WORD_FUNCTIONS } from "#evm/runtime/links.ts";
+import { defineWordFunction } from "#evm/words/functions.ts";
 import { loadLimbs, storeLimbs } from "#evm/words/memory.ts";
 import { constantWord, type Limb, type Word } from "#evm/words/word.ts";
 import { type FunctionType, ModuleBuilder } from "#wasm/assembler.ts";
@@ -247,6 +248,16 @@ function readWord(words: BigUint64Array, at: number): bigint {
   let value = 0n;
   for (let i = 3; i >= 0; i--) value = (value << 64n) | words[at + i]!;
   return value;
+}
+
+/** Our own word functions, in the module of the cases. */
+export function ownLinks(wide: boolean): LinkMaker {
+  const names = Object.keys(WORD_FUNCTIONS) as (keyof typeof WORD_FUNCTIONS)[];
+  return {
+    define: (module) =>
+      Object.fromEntries(names.map((name) => [name, defineWordFunction(module, name, wide)])) as Links,
+    imports: {},
+  };
 }
 
 /** Word functions in JavaScript over `expectations`: what an emitter calls is right, whatever our own functions do. */
