@@ -1,16 +1,17 @@
-// One frame in a small memory under the interpreter of a fork, for tests and benches of the interpreter alone. The functions that
-// generated code calls are stood in for by JavaScript that does the least that a test of the interpreter can see: it grows memory,
-// answers fixed words, and records its calls.
+// One frame in a small memory under the interpreter of a fork, for tests and benches of the interpreter alone. Word functions are
+// the real ones; the runtime's are stood in for by JavaScript that does the least that a test of the interpreter can see: it grows
+// memory, answers fixed words, and records its calls.
 
 import type { Hardfork } from "#chain/hardforks.ts";
 import { rulesOf } from "#evm/gas/rules.ts";
 import { defineInterpreter } from "#evm/interpreter/interpreter.ts";
-import { LINK_NAMES, type LinkName, type Links, linkType, WORD_FUNCTIONS } from "#evm/runtime/links.ts";
+import { type LinkName, type Links, linkType, RUNTIME_FUNCTIONS, WORD_FUNCTIONS } from "#evm/runtime/links.ts";
 import { CONTINUE, OUT_OF_GAS } from "#evm/runtime/status.ts";
+import { defineWordFunction, type WordFunctionName } from "#evm/words/functions.ts";
 import { CODE_ENTRY, CODE_MAP_JUMPDEST, CODE_PADDING_BYTES, CONTEXT, FRAME } from "#formats/memory/evm-arena.ts";
 import { ModuleBuilder } from "#wasm/assembler.ts";
+import type { FunctionIndex } from "#wasm/function-emitter.ts";
 import { compileModule, createMemory, instantiate, releaseMemory } from "#wasm/loader.ts";
-import { EXPECTED } from "../words/operations.ts";
 
 const PAGES = { initialPages: 16, maximumPages: 16, shared: true } as const;
 const BASE = 0x1_0000;
@@ -22,6 +23,7 @@ const MAP_AT = BASE + 0x14000;
 const STACK_AT = BASE + 0x24000;
 const MEMORY_AT = BASE + 0x30000;
 const MEMORY_SIZE_MAX = 0x10000;
+const RUNTIME_NAMES = Object.keys(RUNTIME_FUNCTIONS) as LinkName[];
 const LIMB = (1n << 64n) - 1n;
 
 /** What a frame starts with; zero and empty unless told. */
@@ -79,7 +81,7 @@ export class FrameBench {
     const module = buildModule(fork);
     this.moduleSizeBytes = module.length;
     const base = new WebAssembly.Global({ value: "i32", mutable: false }, BASE);
-    const links = Object.fromEntries(LINK_NAMES.map((name) => [name, (...o: never[]) => this.#answer(name, o)]));
+    const links = Object.fromEntries(RUNTIME_NAMES.map((name) => [name, (...o: never[]) => this.#answer(name, o)]));
     const hot = (entry: number) => void this.#calls.push(["hot", entry]);
     const exports = instantiate<{ interpret: (frame: number) => number }>(compileModule(module), {
       env: { memory: this.memory, base },
@@ -199,8 +201,6 @@ export class FrameBench {
   }
 
   #answer(name: LinkName, operands: (bigint | number)[]): Answer {
-    const word = EXPECTED[name as keyof typeof EXPECTED] as ((...o: bigint[]) => bigint) | undefined;
-    if (name in WORD_FUNCTIONS && word !== undefined) return wordToLimbs(word(...wordsOf(operands)));
     const [, ...rest] = operands;
     if (name !== "expand") this.#calls.push([name, ...rest]);
     const answer = this.answers[name];
@@ -224,11 +224,14 @@ function buildModule(fork: Hardfork): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory({ module: "env", name: "memory" }, PAGES);
   const base = module.importGlobal({ module: "env", name: "base" }, "i32");
-  const links = Object.fromEntries(
-    LINK_NAMES.map((name) => [name, module.importFunction({ module: "link", name }, linkType(name))]),
-  ) as Links;
+  const links: Partial<Record<LinkName, FunctionIndex>> = {};
+  for (const name of RUNTIME_NAMES) links[name] = module.importFunction({ module: "link", name }, linkType(name));
   const hot = module.importFunction({ module: "link", name: "hot" }, { params: ["i32"], results: [] });
-  module.exportFunction("interpret", defineInterpreter(module, { rules: rulesOf(fork), links, base, hot }));
+  for (const name of Object.keys(WORD_FUNCTIONS) as WordFunctionName[]) links[name] = defineWordFunction(module, name);
+  module.exportFunction(
+    "interpret",
+    defineInterpreter(module, { rules: rulesOf(fork), links: links as Links, base, hot }),
+  );
   return module.build();
 }
 
@@ -260,8 +263,4 @@ export function wordToLimbs(word: bigint): bigint[] {
 /** The word of four limbs, signed or not. */
 export function limbsToWord(limbs: readonly (bigint | number)[]): bigint {
   return limbs.reduceRight<bigint>((word, limb) => (word << 64n) | (BigInt(limb) & LIMB), 0n);
-}
-
-function wordsOf(limbs: readonly (bigint | number)[]): bigint[] {
-  return Array.from({ length: limbs.length / 4 }, (_, index) => limbsToWord(limbs.slice(4 * index, 4 * index + 4)));
 }
