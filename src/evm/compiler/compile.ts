@@ -8,7 +8,7 @@ import { FUNCTION_SIZE_BYTES_MAX, FunctionEmitter, type FunctionIndex } from "#w
 import { PieceCutter } from "../bytecode/pieces.ts";
 import type { Rules } from "../gas/rules.ts";
 import { opcodesAt } from "../opcodes/table.ts";
-import { blockTable, emitDispatchFunction, planDispatch } from "./dispatch.ts";
+import { blockTable, emitDispatchFunction, functionOf, planDispatch } from "./dispatch.ts";
 import { analyzeFlow } from "./flow.ts";
 import { COMPILED_FUNCTION, declareParts, type ModuleParts } from "./module-parts.ts";
 import { exploreRegion, type Node, type Point, pointBehindFrame, pointKey, type Region } from "./nodes.ts";
@@ -23,6 +23,18 @@ export type CompileOptions = {
   readonly visitedOnly: boolean;
   /** Where compiled code hands over to the interpreter for no reason, for tests. @param pc of the piece */
   readonly forceExit: ((pc: number) => boolean) | null;
+  /** Where frames that the interpreter runs already shall be able to enter. */
+  readonly entryPoints: readonly Point[];
+};
+
+/** A place where the interpreter may hand a running frame over. */
+export type CompiledEntry = Point & {
+  /** Number of the function among the module's. */
+  readonly function: number;
+  /** What `FRAME.block` must be. */
+  readonly block: number;
+  /** The stack may be of any height. */
+  readonly anyHeight: boolean;
 };
 
 /** A compiled byte code. */
@@ -33,6 +45,8 @@ export type CompiledCode = {
   readonly form: "regions" | "dispatch";
   /** For the dispatch form: what `CODE_ENTRY.blocks` points to; else null. */
   readonly blocks: Uint16Array | null;
+  /** Those of the asked entry points that can be entered. */
+  readonly entries: readonly CompiledEntry[];
 };
 
 /** Most functions of one module. */
@@ -91,7 +105,7 @@ function compileRegions(cutter: PieceCutter, rules: Rules, options: CompileOptio
   for (let shrink = 0; shrink < SHRINK_COUNT_MAX; shrink++) {
     const regions = unfold(cutter, options, INSTRUCTION_COUNT_MAX >> shrink);
     if (regions === null) return null;
-    const compiled = emitRegions(regions, cutter, rules);
+    const compiled = emitRegions(regions, cutter, rules, options.entryPoints);
     if (compiled !== "too large") return compiled;
   }
   return null;
@@ -103,7 +117,8 @@ function unfold(cutter: PieceCutter, options: CompileOptions, instructionCountMa
   const limits = { instructionCountMax, visitedOnly, forceExit: forceExit && (({ pc }: Point) => forceExit(pc)) };
   const budget = Math.min(UNFOLDED_COUNT_MAX, Math.max(UNFOLDED_COUNT_MIN, CLONE_COUNT_MAX * cutter.code.length));
   const regions = new Map<string, Region>();
-  const pending = [START];
+  // The start comes off the list first, so that it is function 0.
+  const pending = [...options.entryPoints, START];
   let instructionCount = 0;
   for (let point = pending.pop(); point !== undefined; point = pending.pop()) {
     if (regions.has(pointKey(point)) || regions.size >= FUNCTION_COUNT_MAX) continue;
@@ -130,6 +145,7 @@ function emitRegions(
   regions: ReadonlyMap<string, Region>,
   cutter: PieceCutter,
   rules: Rules,
+  entryPoints: readonly Point[],
 ): CompiledCode | "too large" | null {
   const module = new ModuleBuilder();
   const parts = declareParts(module, rules);
@@ -147,7 +163,11 @@ function emitRegions(
     if (isTooLarge(emitter)) return "too large";
     functions.push(addFunction(parts, emitter));
   }
-  return finish(parts, functions, "regions", null);
+  const entries = entryPoints.flatMap((point): CompiledEntry[] => {
+    const number = numbers.get(pointKey(point));
+    return number === undefined ? [] : [{ ...point, function: number, block: 0, anyHeight: false }];
+  });
+  return finish(parts, functions, { form: "regions", blocks: null, entries });
 }
 
 function compileDispatch(cutter: PieceCutter, rules: Rules, options: CompileOptions): CompiledCode | null {
@@ -164,7 +184,12 @@ function compileDispatch(cutter: PieceCutter, rules: Rules, options: CompileOpti
       functions.push(addFunction(parts, emitter));
     }
     if (functions.length < plan.firstBlocks.length) continue;
-    return finish(parts, functions, "dispatch", blockTable(plan, cutter));
+    const entries = options.entryPoints.flatMap((point): CompiledEntry[] => {
+      const block = plan.numbers.get(point.pc);
+      if (block === undefined) return [];
+      return [{ ...point, labels: [], function: functionOf(plan, block), block, anyHeight: true }];
+    });
+    return finish(parts, functions, { form: "dispatch", blocks: blockTable(plan, cutter), entries });
   }
   return null;
 }
@@ -183,9 +208,8 @@ function addFunction({ module }: ModuleParts, emitter: FunctionEmitter): Functio
 function finish(
   { module, table, entryBase }: ModuleParts,
   functions: readonly FunctionIndex[],
-  form: CompiledCode["form"],
-  blocks: Uint16Array | null,
+  rest: Pick<CompiledCode, "form" | "blocks" | "entries">,
 ): CompiledCode {
   module.addElements(table, { base: entryBase }, functions);
-  return { bytes: module.build(), functionCount: functions.length, form, blocks };
+  return { bytes: module.build(), functionCount: functions.length, ...rest };
 }

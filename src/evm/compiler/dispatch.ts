@@ -103,6 +103,11 @@ export function blockTable(plan: DispatchPlan, cutter: PieceCutter): Uint16Array
   return table;
 }
 
+/** Which function holds a block. */
+export function functionOf({ firstBlocks }: DispatchPlan, block: number): number {
+  return firstBlocks.findLastIndex((first) => first <= block);
+}
+
 /** Emits function `index` of a plan. */
 export function emitDispatchFunction(
   f: FunctionEmitter,
@@ -197,12 +202,7 @@ class DispatchEmitter {
   #functionOf(block: Var<"i32"> | number): Operand32 {
     const { firstBlocks } = this.#plan;
     const base = i32.global(this.#parts.entryBase);
-    if (typeof block === "number") {
-      return i32.add(
-        base,
-        firstBlocks.findLastIndex((first) => first <= block),
-      );
-    }
+    if (typeof block === "number") return i32.add(base, functionOf(this.#plan, block));
     let place: Operand32 = base;
     for (const first of firstBlocks.slice(1)) place = i32.add(place, i32.geU(block, first));
     return place;

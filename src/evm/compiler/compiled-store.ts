@@ -1,0 +1,94 @@
+// Compiled code on disk, so that a restart is warm: one file per byte code and fork in a folder of its own. A cache and nothing
+// more: a file that does not verify, or that another generator made, is removed and compiled again when it is needed.
+
+import { toBareHex } from "#base/hex.ts";
+import { type CompiledCodeFile, decodeCompiledCode, encodeCompiledCode } from "#formats/disk/compiled-code.ts";
+import { type Disk, DiskError, readExactly, writeFileAtomically } from "#storage/disk.ts";
+import { GENERATOR_VERSION } from "./compile.ts";
+
+/** Ends the names of files of compiled code. */
+const SUFFIX = ".code";
+
+/** A file of the store by name, with its size in bytes. */
+type StoredFile = { readonly name: string; readonly sizeBytes: number };
+
+/** See the head of the file. */
+export class CompiledStore {
+  readonly #disk: Disk;
+  readonly #directory: string;
+  readonly #sizeBytesMax: number;
+  /** Oldest first. */
+  readonly #files = new Map<string, number>();
+  #sizeBytes = 0;
+
+  /** @param sizeBytesMax files beyond this are removed, the oldest first */
+  constructor(disk: Disk, directory: string, sizeBytesMax: number) {
+    this.#disk = disk;
+    this.#directory = directory;
+    this.#sizeBytesMax = sizeBytesMax;
+  }
+
+  /** Bytes of all files. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Makes the folder and reads what it holds for one fork; files that do not verify are removed. */
+  *open(fork: string): Generator<CompiledCodeFile> {
+    this.#disk.makeDirectory(this.#directory);
+    for (const name of this.#disk.list(this.#directory)) {
+      const file = name.endsWith(SUFFIX) ? this.#read(name) : null;
+      if (file === null || file.generatorVersion !== GENERATOR_VERSION) this.#remove(name);
+      else {
+        this.#note({ name, sizeBytes: file.module.length });
+        if (file.fork === fork) yield file;
+      }
+    }
+  }
+
+  /** Keeps compiled code. @throws {DiskError} when the disk is full or fails; the file is then absent or the one before */
+  put(file: CompiledCodeFile): void {
+    const name = nameOf(file);
+    writeFileAtomically(this.#disk, this.#directory, name, encodeCompiledCode(file));
+    this.#note({ name, sizeBytes: file.module.length });
+    for (const oldest of this.#files.keys()) {
+      if (this.#sizeBytes <= this.#sizeBytesMax || this.#files.size === 1) break;
+      this.#remove(oldest);
+    }
+  }
+
+  #note({ name, sizeBytes }: StoredFile): void {
+    this.#forget(name);
+    this.#files.set(name, sizeBytes);
+    this.#sizeBytes += sizeBytes;
+  }
+
+  #forget(name: string): void {
+    this.#sizeBytes -= this.#files.get(name) ?? 0;
+    this.#files.delete(name);
+  }
+
+  #read(name: string): CompiledCodeFile | null {
+    const file = this.#disk.openFile(`${this.#directory}/${name}`, { readOnly: true });
+    try {
+      const bytes = readExactly(file, 0, file.size());
+      const decoded = bytes === null ? null : decodeCompiledCode(bytes);
+      return decoded !== null && nameOf(decoded) === name ? decoded : null;
+    } finally {
+      file.close();
+    }
+  }
+
+  #remove(name: string): void {
+    this.#forget(name);
+    try {
+      this.#disk.remove(`${this.#directory}/${name}`);
+    } catch (error) {
+      if (!(error instanceof DiskError) || error.code !== "ENOENT") throw error;
+    }
+  }
+}
+
+function nameOf({ fork, codeHash }: Pick<CompiledCodeFile, "fork" | "codeHash">): string {
+  return `${fork}-${toBareHex(codeHash)}${SUFFIX}`;
+}
