@@ -138,14 +138,17 @@ function listOpcodes(fork: Hardfork): ForkOpcodes {
 export class CodeWriter {
   readonly random: SeededRandom;
   readonly opcodes: ForkOpcodes;
+  /** Whether other contracts call this one: it then gives away less gas, or two such call each other until all is gone. */
+  readonly isCallee: boolean;
   /** Operands that the next instructions may take away. */
   height = 0;
   readonly #items: Item[] = [];
   #nextId = 1;
 
-  constructor(random: SeededRandom, opcodes: ForkOpcodes) {
+  constructor(random: SeededRandom, opcodes: ForkOpcodes, role: "called by transactions" | "callee") {
     this.random = random;
     this.opcodes = opcodes;
+    this.isCallee = role === "callee";
   }
 
   /** What was written. */

@@ -225,16 +225,21 @@ export function writeCall(writer: CodeWriter): void {
   if (hasValue) writer.push(random.pick(VALUES));
   if (random.chance(0.03)) writer.op(0x30, 0, 1);
   else writer.push(random.chance(0.25) ? drawPrecompile(random) : drawAddress(random));
-  const kind = random.below(10);
-  if (kind < 6) writer.op(OP.GAS, 0, 1);
-  else if (kind < 9) writer.push(random.pick(CALL_GAS));
-  else writer.push(random.pick(CALL_GAS_LARGE));
+  writeCallGas(writer);
   const operandCount = hasValue ? 7 : 6;
   writer.op(opcode, operandCount, 1);
   if (random.chance(0.4)) writeReturnDataCopy(writer);
   // These ran in this account's own storage.
   const isOwn = opcode === OP.DELEGATECALL || opcode === OP.CALLCODE;
   for (let i = isOwn ? 2 : 1; i > 0; i--) if (random.chance(0.5)) writeLoad(writer);
+}
+
+function writeCallGas(writer: CodeWriter): void {
+  const { random } = writer;
+  const kind = random.below(10);
+  if (writer.isCallee ? kind < 1 : kind < 6) writer.op(OP.GAS, 0, 1);
+  else if (kind < 9) writer.push(random.pick(CALL_GAS));
+  else writer.push(random.pick(CALL_GAS_LARGE));
 }
 
 /** A call with all gas to another contract of the world, and a look at the slots that small contracts like to write. */
@@ -246,8 +251,9 @@ function writeProbedCall(writer: CodeWriter): void {
   for (const operand of [32, 0, 32, 0]) writer.pushNumber(operand);
   if (hasValue) writer.pushNumber(random.below(8) === 0 ? 1 : 0);
   writer.push(drawCallee(random));
-  if (isAtLeast(opcodes.fork, "tangerineWhistle")) writer.op(OP.GAS, 0, 1);
-  else writer.pushNumber(5000);
+  const passesAll = isAtLeast(opcodes.fork, "tangerineWhistle") && (!writer.isCallee || random.chance(0.2));
+  if (passesAll) writer.op(OP.GAS, 0, 1);
+  else writer.push(operandOf(6000));
   writer.op(opcode, hasValue ? 7 : 6, 1);
   for (let slot = 0; slot < 2; slot++) {
     writer.pushNumber(slot);
@@ -295,7 +301,7 @@ function callCreated(writer: CodeWriter): void {
   for (const operand of [32, 0, 32, 0]) writer.pushNumber(operand);
   if (hasValue) writer.pushNumber(random.below(2));
   writer.dup(hasValue ? 6 : 5);
-  writer.op(OP.GAS, 0, 1);
+  writeCallGas(writer);
   writer.op(opcode, hasValue ? 7 : 6, 1);
 }
 

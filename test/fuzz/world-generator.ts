@@ -119,11 +119,11 @@ function contractCode(random: SeededRandom, opcodes: ForkOpcodes, index: number)
   if (index > 0 && kind < 60) return templateCode(random, opcodes);
   if (index === 0 && kind < 18) return computingCode(random, opcodes);
   const budget = index === 0 ? 4 + random.below(random.chance(0.1) ? 80 : 26) : 2 + random.below(10);
-  return structuredCode(random, opcodes, budget, 0);
+  return structuredCode(random, opcodes, budget, index === 0 ? 0 : 1);
 }
 
 function structuredCode(random: SeededRandom, opcodes: ForkOpcodes, budget: number, depth: number): Program {
-  const writer = new CodeWriter(random, opcodes);
+  const writer = new CodeWriter(random, opcodes, depth === 0 ? "called by transactions" : "callee");
   const data = new NestedData(writer);
   const nested = (nestedRandom: SeededRandom) => creationCode(nestedRandom, opcodes, depth + 1);
   new Body(writer, nested, data, budget).write();
@@ -131,7 +131,7 @@ function structuredCode(random: SeededRandom, opcodes: ForkOpcodes, budget: numb
 }
 
 function computingCode(random: SeededRandom, opcodes: ForkOpcodes): Program {
-  const writer = new CodeWriter(random, opcodes);
+  const writer = new CodeWriter(random, opcodes, "callee");
   const data = new NestedData(writer);
   new Body(writer, () => [], data, 10 + random.below(30)).writeComputing();
   return writer.program;
@@ -148,7 +148,7 @@ function wildCode(random: SeededRandom, opcodes: ForkOpcodes): Program {
 
 /** Small contracts that do one thing, so that what calls them gets somewhere. */
 function templateCode(random: SeededRandom, opcodes: ForkOpcodes): Program {
-  const writer = new CodeWriter(random, opcodes);
+  const writer = new CodeWriter(random, opcodes, "callee");
   const end = random.chance(0.25) && opcodes.has(OP.REVERT) ? OP.REVERT : OP.RETURN;
   switch (random.below(10)) {
     case 6: // writes everywhere, and may then fail
@@ -242,7 +242,7 @@ function creationCode(random: SeededRandom, opcodes: ForkOpcodes, depth: number)
   if (kind === 1) return [];
   if (kind === 2) return [{ kind: "bytes", bytes: Uint8Array.of(0xef, random.below(2)) }];
   if (kind < 6 || depth > NESTED_DEPTH_MAX) return structuredCode(random, opcodes, 1 + random.below(5), depth + 1);
-  const writer = new CodeWriter(random, opcodes);
+  const writer = new CodeWriter(random, opcodes, "callee");
   const data = new NestedData(writer);
   if (kind < 11) {
     const value = random.below(3);
@@ -367,7 +367,7 @@ function drawGas(random: SeededRandom): bigint {
 
 /** A contract that calls itself down to the greatest depth, and says at each level what it got. */
 function deepWorld(random: SeededRandom, opcodes: ForkOpcodes): World {
-  const writer = new CodeWriter(random, opcodes);
+  const writer = new CodeWriter(random, opcodes, "callee");
   const call = random.pick([OP.CALL, ...(opcodes.has(OP.DELEGATECALL) ? [OP.DELEGATECALL] : [])]);
   const memory = random.pick([0, 32, 320]);
   if (memory > 0) {
