@@ -1,12 +1,16 @@
-// BLS12-381 for the precompiles, made per thread on first use.
+// BLS12-381 for the precompiles, made per thread on first use: our WASM kernel where the engine has wide arithmetic,
+// noble elsewhere and where portable implementations were asked for.
 
-import type { Bls12381Backend } from "./bls12-381-backend.ts";
-import { createNobleBls12381 } from "./bls12-381-noble.ts";
+import { wasmFeatures } from "#wasm/features.ts";
+import { PORTABLE_CRYPTO } from "./backend.ts";
+import type { Bls12381Backend } from "./curves/bls12-381-backend.ts";
+import { createNobleBls12381 } from "./curves/bls12-381-noble.ts";
+import { createWasmBls12381 } from "./curves/bls12-381-wasm.ts";
 
 let backend: Bls12381Backend | null = null;
 
 /** This thread's implementation. */
 export function bls12381(): Bls12381Backend {
-  backend ??= createNobleBls12381();
+  backend ??= !PORTABLE_CRYPTO && wasmFeatures().wideArithmetic ? createWasmBls12381() : createNobleBls12381();
   return backend;
 }

@@ -8,7 +8,7 @@ import { createMemory, PAGE_SIZE_BYTES } from "#wasm/loader.ts";
 export type MemoryRange = { readonly memory: WebAssembly.Memory; readonly base: number; readonly sizeBytes: number };
 
 /** What all kernels together need, bytes. */
-export const PRECOMPILE_MEMORY_SIZE_BYTES: number = 4 * PAGE_SIZE_BYTES;
+export const PRECOMPILE_MEMORY_SIZE_BYTES: number = 6 * PAGE_SIZE_BYTES;
 
 let range: MemoryRange | null = null;
 let claimedBytes = 0;

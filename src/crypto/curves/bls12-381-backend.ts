@@ -33,8 +33,3 @@ export type Bls12381Backend = {
   /** Whether a KZG opening holds; false on malformed input too. @see EIP-4844 */
   verifyKzgProof(opening: KzgOpening): boolean;
 };
-
-/** [τ]₂ of the KZG ceremony, compressed. @see EIP-4844, consensus-specs trusted_setup_4096.json (g2_monomial[1]) */
-export const TAU_G2_HEX =
-  "b5bfd7dd8cdeb128843bc287230af38926187075cbfbefa81009a2ce615ac53d2914e5870cb452d2afaaab24f3499f72" +
-  "185cbfee53492714734429b7b38608e23926c911cceceac9a36851477ba4c60b087041de621000edc98edada20c1def2";

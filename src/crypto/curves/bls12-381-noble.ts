@@ -2,13 +2,18 @@
 
 import { bigintFromBytes, bigintToBytes, isZeroBytes } from "#base/bytes.ts";
 import { fromHex } from "#base/hex.ts";
-import { type Bls12381Backend, type KzgOpening, TAU_G2_HEX } from "./bls12-381-backend.ts";
+import type { Bls12381Backend, KzgOpening } from "./bls12-381-backend.ts";
 
 type Curves = typeof import("@noble/curves/bls12-381.js")["bls12_381"];
 type G1Point = Curves["G1"]["Point"]["ZERO"];
 type G2Point = Curves["G2"]["Point"]["ZERO"];
 
 const FIELD_SIZE_BYTES = 64;
+
+/** [τ]₂ of the KZG ceremony, compressed. @see EIP-4844, consensus-specs trusted_setup_4096.json (g2_monomial[1]) */
+const TAU_G2_HEX =
+  "b5bfd7dd8cdeb128843bc287230af38926187075cbfbefa81009a2ce615ac53d2914e5870cb452d2afaaab24f3499f72" +
+  "185cbfee53492714734429b7b38608e23926c911cceceac9a36851477ba4c60b087041de621000edc98edada20c1def2";
 
 /** Loads the library and wraps it. */
 export function createNobleBls12381(): Bls12381Backend {
@@ -48,7 +53,7 @@ export function createNobleBls12381(): Bls12381Backend {
         }
         return pairs.length === 0 || Fp12.eql(curves.pairingBatch(pairs), Fp12.ONE);
       }),
-    mapToG1: (input) => orNull(() => writeG1(curves.G1.mapToCurve(readFp(curves, input)) as unknown as G1Point)),
+    mapToG1: (input) => orNull(() => writeG1(mapToG1(curves, readFp(curves, input)))),
     mapToG2: (input) =>
       orNull(() => {
         const element = [readFp(curves, input.subarray(0, 64)), readFp(curves, input.subarray(64))];
@@ -126,6 +131,11 @@ function writeG2(point: G2Point): Uint8Array {
     output.set(bigintToBytes(part, 64), 64 * i);
   });
   return output;
+}
+
+// The library's types have it take and give something else.
+function mapToG1(curves: Curves, element: bigint): G1Point {
+  return curves.G1.mapToCurve(element as unknown as bigint[]) as unknown as G1Point;
 }
 
 // The library throws on invalid points.

@@ -1,0 +1,234 @@
+// bn254 on our WASM kernel: G1 is y² = x³ + 3 over Fp, G2 a subgroup of y² = x³ + 3/(9 + i) over Fp2.
+//
+// @see EIP-196, EIP-197; Dai, Lin, Zhao, Zhou, "Fast subgroup membership testings for G1, G2 and GT on pairing-friendly
+// curves", section 5.1; Fuentes-Castañeda, Knapp, Rodríguez-Henríquez, "Faster hashing to G2", section 5
+
+import type { CurveShape } from "#wasm/kernels/curve.ts";
+import type { Bn254Backend } from "./bn254-backend.ts";
+import { type Address, CurveKernel } from "./curve-kernel.ts";
+import { lowerBits, PointGroup } from "./multiples.ts";
+import { Pairing, signedDigits } from "./pairing.ts";
+
+/** The curve's parameter: p = 36x⁴ + 36x³ + 24x² + 6x + 1. */
+const X = 4_965_661_367_192_848_881n;
+const P = 36n * X ** 4n + 36n * X ** 3n + 24n * X ** 2n + 6n * X + 1n;
+
+const TWIST_B = [
+  0x2b149d40ceb8aaae81be18991be06ac3b5b4c5e559dbefa33267e6dc24a138e5n,
+  0x009713b03af0fed4cd2cafadeed8fdf4a74fa084e52d1852e4a2bd0685c315d2n,
+] as const;
+
+const SHAPE: CurveShape = {
+  field: { modulus: P, limbCount: 4 },
+  a: 0,
+  extension: {
+    xi: 9,
+    twist: "divisive",
+    threeTwistB: [(3n * TWIST_B[0]) % P, (3n * TWIST_B[1]) % P],
+  },
+};
+
+const FIELD_SIZE_BYTES = 32;
+const G1_SIZE_BYTES = 2 * FIELD_SIZE_BYTES;
+const PAIR_SIZE_BYTES = 3 * G1_SIZE_BYTES;
+
+/** Opens the kernel in this thread's range. */
+export function createWasmBn254(): Bn254Backend {
+  const curve = new Bn254();
+  return {
+    name: "wasm",
+    add: (input) => curve.add(input),
+    multiply: (input) => curve.multiply(input),
+    isPairingProductOne: (input) => curve.isPairingProductOne(input),
+  };
+}
+
+class Bn254 {
+  readonly #kernel: CurveKernel;
+  readonly #g1: PointGroup;
+  readonly #g2: PointGroup;
+  readonly #pairing: Pairing;
+  readonly #b: Address;
+  readonly #twistB: Address;
+  readonly #affine: readonly [Address, Address];
+  readonly #jacobian: readonly Address[];
+  readonly #values: readonly Address[];
+  readonly #xBits = lowerBits(X);
+  readonly #xDigits = signedDigits(X);
+
+  constructor() {
+    const size = FIELD_SIZE_BYTES;
+    const groups = PointGroup.workSizeBytes(size) + PointGroup.workSizeBytes(2 * size);
+    this.#kernel = new CurveKernel(SHAPE, groups + Pairing.workSizeBytes(size) + size * (4 + 8 + 24 + 9 * 12));
+    const { fp, fp2, calls } = this.#kernel;
+    this.#g1 = new PointGroup(this.#kernel, {
+      field: fp,
+      points: { double: calls.g1Double, add: calls.g1Add, addAffine: calls.g1AddAffine },
+      sizeBytes: size,
+    });
+    this.#g2 = new PointGroup(this.#kernel, {
+      field: fp2,
+      points: { double: calls.g2Double, add: calls.g2Add, addAffine: calls.g2AddAffine },
+      sizeBytes: 2 * size,
+    });
+    this.#pairing = new Pairing(this.#kernel, { digits: signedDigits(6n * X + 2n), xi: 9n, isDivisive: true });
+    this.#b = this.#kernel.constant(3n);
+    this.#twistB = this.#kernel.constant(...TWIST_B);
+    this.#affine = [this.#kernel.reserve(4 * size), this.#kernel.reserve(4 * size)];
+    this.#jacobian = Array.from({ length: 4 }, () => this.#kernel.reserve(6 * size));
+    this.#values = Array.from({ length: 9 }, () => this.#kernel.reserve(12 * size));
+  }
+
+  add(input: Uint8Array): Uint8Array | null {
+    const [sum, other] = this.#jacobian as [Address, Address];
+    for (const [to, offset] of [
+      [sum, 0],
+      [other, G1_SIZE_BYTES],
+    ] as const) {
+      const found = this.#readG1(this.#affine[0], input, offset);
+      if (found === "invalid") return null;
+      if (found === "infinity") this.#kernel.clear(to, 3 * FIELD_SIZE_BYTES);
+      else this.#g1.lift(to, this.#affine[0]);
+    }
+    this.#g1.points.add(sum, sum, other);
+    return this.#writeG1(sum);
+  }
+
+  multiply(input: Uint8Array): Uint8Array | null {
+    const found = this.#readG1(this.#affine[0], input, 0);
+    if (found === "invalid") return null;
+    if (found === "infinity") return new Uint8Array(G1_SIZE_BYTES);
+    const [point, product] = this.#jacobian as [Address, Address];
+    this.#g1.lift(point, this.#affine[0]);
+    this.#g1.clearTerms();
+    this.#g1.addTerm(point, input.subarray(G1_SIZE_BYTES, G1_SIZE_BYTES + 32));
+    this.#g1.sumTerms(product);
+    return this.#writeG1(product);
+  }
+
+  isPairingProductOne(input: Uint8Array): boolean | null {
+    const [total, turn] = this.#values as [Address, Address];
+    const [g1, g2] = this.#affine;
+    let turns = 0;
+    this.#pairing.clearPairs();
+    const finishTurn = () => {
+      this.#pairing.millerLoop(turns === 0 ? total : turn, true);
+      if (turns > 0) this.#kernel.calls.fp12Mul(total, total, turn);
+      turns++;
+      this.#pairing.clearPairs();
+    };
+    let pending = 0;
+    for (let offset = 0; offset < input.length; offset += PAIR_SIZE_BYTES) {
+      const first = this.#readG1(g1, input, offset);
+      const second = first === "invalid" ? "invalid" : this.#readG2(g2, input, offset + G1_SIZE_BYTES);
+      if (second === "invalid") return null;
+      if (first === "infinity" || second === "infinity") continue;
+      this.#pairing.addPair(g1, g2);
+      pending++;
+      if (!this.#pairing.isFull) continue;
+      finishTurn();
+      pending = 0;
+    }
+    if (pending > 0) finishTurn();
+    if (turns === 0) return true;
+    this.#finalExponentiation(total);
+    return this.#pairing.isOne(total);
+  }
+
+  // A multiple of (p^12 - 1)/r that is prime to r.
+  #finalExponentiation(f: Address): void {
+    const { fp12Mul, fp12CyclotomicSqr } = this.#kernel.calls;
+    const pairing = this.#pairing;
+    const [, , y0, y1, y3, y4, y6, y8, t] = this.#values as Address[] as [
+      Address,
+      Address,
+      Address,
+      Address,
+      Address,
+      Address,
+      Address,
+      Address,
+      Address,
+    ];
+    const powerOfMinusX = (to: Address, a: Address) => {
+      pairing.cyclotomicPower(to, a, this.#xDigits);
+      pairing.conjugate(to, to);
+    };
+    pairing.easyPart(f);
+    powerOfMinusX(y0, f);
+    fp12CyclotomicSqr(y1, y0);
+    fp12CyclotomicSqr(y3, y1);
+    fp12Mul(y3, y3, y1);
+    powerOfMinusX(y4, y3);
+    fp12CyclotomicSqr(t, y4);
+    powerOfMinusX(y6, t);
+    pairing.conjugate(y3, y3);
+    pairing.conjugate(y6, y6);
+    fp12Mul(y6, y6, y4);
+    fp12Mul(y8, y6, y3);
+    fp12Mul(y1, y8, y1);
+    fp12Mul(y0, y8, y4);
+    fp12Mul(y0, y0, f);
+    pairing.frobenius(t, y1);
+    fp12Mul(y0, t, y0);
+    pairing.frobenius(y8, y8);
+    pairing.frobenius(y8, y8);
+    fp12Mul(y0, y8, y0);
+    pairing.conjugate(f, f);
+    fp12Mul(f, f, y1);
+    for (let i = 0; i < 3; i++) pairing.frobenius(f, f);
+    fp12Mul(f, f, y0);
+  }
+
+  #readG1(to: Address, input: Uint8Array, offset: number): PointKind {
+    const { fp, calls } = this.#kernel;
+    const scratch = this.#jacobian[2]!;
+    if (!this.#kernel.read(to, input, offset)) return "invalid";
+    if (!this.#kernel.read(to + FIELD_SIZE_BYTES, input, offset + FIELD_SIZE_BYTES)) return "invalid";
+    if (fp.isZero(to) === 1 && calls.fpIsZero(to + FIELD_SIZE_BYTES) === 1) return "infinity";
+    return this.#g1.isOnCurve(to, this.#b, scratch) ? "point" : "invalid";
+  }
+
+  // The imaginary part of each coordinate comes first.
+  #readG2(to: Address, input: Uint8Array, offset: number): PointKind {
+    const size = FIELD_SIZE_BYTES;
+    for (const [part, at] of [1, 0, 3, 2].entries()) {
+      if (!this.#kernel.read(to + at * size, input, offset + part * size)) return "invalid";
+    }
+    const { fp2 } = this.#kernel;
+    if (fp2.isZero(to) === 1 && fp2.isZero(to + 2 * size) === 1) return "infinity";
+    if (!this.#g2.isOnCurve(to, this.#twistB, this.#jacobian[2]!)) return "invalid";
+    return this.#isInG2(to) ? "point" : "invalid";
+  }
+
+  // [x + 1]Q + ψ([x]Q) + ψ²([x]Q) = ψ³([2x]Q) holds in the subgroup alone.
+  #isInG2(affine: Address): boolean {
+    const [multiple, image, sum, right] = this.#jacobian as [Address, Address, Address, Address];
+    this.#g2.lift(right, affine);
+    const { points } = this.#g2;
+    const psi = (to: Address, point: Address) => this.#pairing.frobeniusOfTwistJacobian(to, point);
+    this.#g2.multiplyByBits(multiple, right, this.#xBits);
+    points.addAffine(sum, multiple, affine);
+    psi(image, multiple);
+    points.add(sum, sum, image);
+    psi(image, image);
+    points.add(sum, sum, image);
+    psi(image, image);
+    points.double(right, image);
+    this.#g2.negate(right, right, 3);
+    points.add(sum, sum, right);
+    return this.#g2.isInfinity(sum);
+  }
+
+  #writeG1(jacobian: Address): Uint8Array {
+    const output = new Uint8Array(G1_SIZE_BYTES);
+    if (this.#g1.isInfinity(jacobian)) return output;
+    const affine = this.#affine[0];
+    this.#g1.toAffine(affine, jacobian);
+    this.#kernel.write(output, 0, affine);
+    this.#kernel.write(output, FIELD_SIZE_BYTES, affine + FIELD_SIZE_BYTES);
+    return output;
+  }
+}
+
+type PointKind = "invalid" | "infinity" | "point";

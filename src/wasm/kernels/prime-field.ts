@@ -1,0 +1,483 @@
+// Arithmetic modulo a prime in WebAssembly: numbers of 4 or 6 limbs of 64 bits, little-endian, in Montgomery form and
+// always below the modulus. One generator emits sums of products with a single reduction, row by row: one product is a
+// multiplication in the field, two make each half of one in its quadratic extension.
+//
+// Measured with wide arithmetic, in a loop of dependent calls: see bench/evm/precompiles.bench.ts.
+//
+// @see Montgomery, "Modular multiplication without trial division"; Koç, Acar, Kaliski, "Analyzing and comparing
+// Montgomery multiplication algorithms" (CIOS)
+
+import type { FunctionEmitter, FunctionIndex, Local } from "../function-emitter.ts";
+import { CONTROL, I32, I64 } from "../opcodes.ts";
+import type { KernelModule, Place } from "./kernel-program.ts";
+
+/** A prime and the number of limbs that hold it. */
+export type PrimeField = {
+  readonly modulus: bigint;
+  readonly limbCount: number;
+};
+
+/** Indices of a field's functions; addresses of destination first, then operands; operands may be the destination. */
+export type FieldFunctions = {
+  /** Size of an element, bytes. */
+  readonly sizeBytes: number;
+  readonly add: FunctionIndex;
+  readonly sub: FunctionIndex;
+  readonly mul: FunctionIndex;
+  readonly sqr: FunctionIndex;
+  /** One operand; returns 1 when it is zero. */
+  readonly isZero: FunctionIndex;
+};
+
+/** Functions that only the prime field has. */
+export type PrimeFieldFunctions = FieldFunctions & {
+  /** Squares `count` times: destination, operand, count. */
+  readonly sqrTimes: FunctionIndex;
+  /** Reads a big-endian number of the element's size: destination, source; returns 0 when it is not below the modulus. */
+  readonly read: FunctionIndex;
+  /** Writes the canonical number big-endian: destination, source. */
+  readonly write: FunctionIndex;
+};
+
+type Emit = () => void;
+/** One product: limbs of one factor in locals, and how to push a limb of the other. */
+export type Product = { readonly a: readonly Local[]; readonly pushB: (limb: number) => void };
+
+const WORD = 1n << 64n;
+
+/** R = 2^(64 limbs) modulo the prime: the Montgomery form of 1. */
+export function montgomeryOne(field: PrimeField): bigint {
+  return (1n << BigInt(64 * field.limbCount)) % field.modulus;
+}
+
+/** The bytes of a number in Montgomery form. */
+export function montgomeryBytes(field: PrimeField, value: bigint): Uint8Array {
+  return limbBytes((value * montgomeryOne(field)) % field.modulus, field.limbCount);
+}
+
+/** A number as little-endian limbs. */
+export function limbBytes(value: bigint, limbCount: number): Uint8Array {
+  const words = new BigUint64Array(limbCount);
+  for (let i = 0; i < limbCount; i++) words[i] = BigInt.asUintN(64, value >> BigInt(64 * i));
+  return new Uint8Array(words.buffer);
+}
+
+/** Emits code over limbs of one field. */
+export class LimbEmitter {
+  readonly f: FunctionEmitter;
+  readonly field: PrimeField;
+  readonly #limbs: readonly bigint[];
+  // Without a spare bit a sum may carry out of the limbs.
+  readonly #isFull: boolean;
+  readonly #low: Local;
+  readonly #high: Local;
+  readonly #carry: Local;
+  readonly #factor: Local;
+
+  constructor(f: FunctionEmitter, field: PrimeField) {
+    this.f = f;
+    this.field = field;
+    this.#limbs = Array.from({ length: field.limbCount }, (_, i) => (field.modulus >> BigInt(64 * i)) % WORD);
+    this.#isFull = field.modulus >> BigInt(64 * field.limbCount - 2) !== 0n;
+    [this.#low, this.#high, this.#carry, this.#factor] = f.locals("i64", 4) as [Local, Local, Local, Local];
+  }
+
+  /** Fresh locals for one number. */
+  number(): Local[] {
+    return this.f.locals("i64", this.field.limbCount);
+  }
+
+  /** Loads a number. */
+  load(place: Place): Local[] {
+    const limbs = this.number();
+    limbs.forEach((limb, i) => {
+      this.pushLimb(place, i);
+      this.f.set(limb);
+    });
+    return limbs;
+  }
+
+  /** Pushes a limb of a number in memory. */
+  pushLimb(place: Place, limb: number): void {
+    this.f.get(place.at!);
+    this.f.memory(I64.load, place.offset + 8 * limb);
+  }
+
+  /** Stores a number. */
+  store(place: Place, limbs: readonly Local[]): void {
+    limbs.forEach((limb, i) => {
+      this.f.get(place.at!);
+      this.f.get(limb);
+      this.f.memory(I64.store, place.offset + 8 * i);
+    });
+  }
+
+  /** a + b, reduced or, where it feeds a product and the modulus has spare bits, not. */
+  add(a: readonly Local[], b: readonly Local[], reduced = true): Local[] {
+    const sum = this.number();
+    this.#chain(
+      sum,
+      (i) => this.f.get(a[i]!),
+      (i) => this.f.get(b[i]!),
+      I64.add128,
+      false,
+    );
+    if (reduced) this.#subtractModulus(sum, this.#isFull ? () => this.f.get(this.#carry) : null);
+    return sum;
+  }
+
+  /** a - b, reduced. */
+  sub(a: readonly Local[], b: readonly Local[]): Local[] {
+    const difference = this.number();
+    this.#chain(
+      difference,
+      (i) => this.f.get(a[i]!),
+      (i) => this.f.get(b[i]!),
+      I64.sub128,
+      true,
+    );
+    const mask = this.f.local("i64");
+    this.f.get(this.#carry);
+    this.f.set(mask);
+    const masked = (i: number) => {
+      this.f.i64Const(this.#limbs[i]!);
+      this.f.get(mask);
+      this.f.op(I64.and);
+    };
+    this.#chain(difference, (i) => this.f.get(difference[i]!), masked, I64.add128, false);
+    return difference;
+  }
+
+  /** p - a without a reduction: in (0, p]. */
+  complement(a: readonly Local[]): Local[] {
+    const result = this.number();
+    this.#chain(
+      result,
+      (i) => this.f.i64Const(this.#limbs[i]!),
+      (i) => this.f.get(a[i]!),
+      I64.sub128,
+      true,
+    );
+    return result;
+  }
+
+  /** Σ a·b / R, reduced. With two products or unreduced factors the modulus must have spare bits. */
+  sumOfProducts(products: readonly Product[]): Local[] {
+    const { f } = this;
+    const count = this.field.limbCount;
+    const t = this.number();
+    const top = f.local("i64");
+    const overflow = f.local("i64");
+    const b = f.local("i64");
+    for (let row = 0; row < count; row++) {
+      products.forEach(({ a, pushB }, index) => {
+        pushB(row);
+        f.set(b);
+        const isFirst = row === 0 && index === 0;
+        for (let j = 0; j < count; j++) {
+          this.#multiplyAdd({ a: () => f.get(a[j]!), b, addend: isFirst ? null : t[j]!, hasCarry: j > 0 });
+          f.set(t[j]!);
+        }
+        this.#addToTop(top, overflow, row === 0 && index === 0, index > 0);
+      });
+      this.#reduceRow(t, top, overflow);
+    }
+    if (this.#isFull) this.#subtractModulus(t, () => f.get(top));
+    else this.#subtractModulusRarely(t);
+    return t;
+  }
+
+  // top (and above it overflow) += carry.
+  #addToTop(top: Local, overflow: Local, isFirst: boolean, accumulates: boolean): void {
+    const { f } = this;
+    f.get(this.#carry);
+    if (this.#isFull && !isFirst) {
+      f.i64Const(0);
+      f.get(top);
+      f.i64Const(0);
+      f.op(I64.add128);
+      f.set(overflow);
+      f.set(top);
+      return;
+    }
+    if (accumulates) {
+      f.get(top);
+      f.op(I64.add);
+    }
+    f.set(top);
+  }
+
+  // Adds the multiple of the modulus that clears the lowest limb, and shifts by one limb.
+  #reduceRow(t: readonly Local[], top: Local, overflow: Local): void {
+    const { f } = this;
+    const count = this.field.limbCount;
+    const inverse = negativeInverse(this.#limbs[0]!);
+    f.get(t[0]!);
+    f.i64Const(inverse);
+    f.op(I64.mul);
+    f.set(this.#factor);
+    for (let j = 0; j < count; j++) {
+      this.#multiplyAdd({ a: () => f.i64Const(this.#limbs[j]!), b: this.#factor, addend: t[j]!, hasCarry: j > 0 });
+      if (j === 0) f.op(CONTROL.drop);
+      else f.set(t[j - 1]!);
+    }
+    f.get(top);
+    if (!this.#isFull) {
+      f.get(this.#carry);
+      f.op(I64.add);
+      f.set(t[count - 1]!);
+      return;
+    }
+    f.i64Const(0);
+    f.get(this.#carry);
+    f.i64Const(0);
+    f.op(I64.add128);
+    f.get(overflow);
+    f.op(I64.add);
+    f.set(top);
+    f.set(t[count - 1]!);
+  }
+
+  // Leaves the low word of a·b + addend + carry on the stack and the high word in carry.
+  #multiplyAdd(at: { a: Emit; b: Local; addend: Local | null; hasCarry: boolean }): void {
+    const { f } = this;
+    at.a();
+    f.get(at.b);
+    f.op(I64.mulWideU);
+    if (at.addend !== null) {
+      f.get(at.addend);
+      f.i64Const(0);
+      f.op(I64.add128);
+    }
+    if (at.hasCarry) {
+      f.get(this.#carry);
+      f.i64Const(0);
+      f.op(I64.add128);
+    }
+    f.set(this.#carry);
+  }
+
+  // result = a ± b limb by limb; carry holds the carry out, or -1 for a borrow.
+  #chain(
+    result: readonly Local[],
+    a: (limb: number) => void,
+    b: (limb: number) => void,
+    op: typeof I64.add128,
+    isSigned: boolean,
+  ): void {
+    const { f } = this;
+    for (let i = 0; i < this.field.limbCount; i++) {
+      a(i);
+      f.i64Const(0);
+      b(i);
+      f.i64Const(0);
+      f.op(op);
+      if (i > 0) {
+        f.get(this.#carry);
+        if (isSigned) f.get(this.#carry);
+        else f.i64Const(0);
+        f.op(I64.add128);
+      }
+      f.set(this.#carry);
+      f.set(result[i]!);
+    }
+  }
+
+  // A sum: half of them are above the modulus, so both results are made and one is chosen.
+  #subtractModulus(t: readonly Local[], pushTop: Emit | null): void {
+    const { f } = this;
+    const reduced = this.number();
+    const top = this.#high;
+    if (pushTop !== null) {
+      pushTop();
+      f.set(top);
+    }
+    this.#chain(
+      reduced,
+      (i) => f.get(t[i]!),
+      (i) => f.i64Const(this.#limbs[i]!),
+      I64.sub128,
+      true,
+    );
+    const keep = f.local("i32");
+    f.get(this.#carry);
+    if (pushTop !== null) {
+      f.get(top);
+      f.op(I64.add);
+    }
+    f.i64Const(0);
+    f.op(I64.ltS);
+    f.set(keep);
+    t.forEach((limb, i) => {
+      f.get(limb);
+      f.get(reduced[i]!);
+      f.get(keep);
+      f.op(CONTROL.select);
+      f.set(limb);
+    });
+  }
+
+  // A product: with two spare bits few are above the modulus, and the highest limb nearly always tells.
+  #subtractModulusRarely(t: readonly Local[]): void {
+    const { f } = this;
+    const last = this.field.limbCount - 1;
+    f.get(t[last]!);
+    f.i64Const(this.#limbs[last]!);
+    f.op(I64.geU);
+    f.if(() => this.#subtractModulus(t, null));
+  }
+}
+
+/** Defines the field's functions. `squareOfR` is the place of R² among the constants. */
+export function definePrimeField(module: KernelModule, field: PrimeField, squareOfR: Place): PrimeFieldFunctions {
+  const { builder } = module;
+  const binary = (emit: (e: LimbEmitter, a: Place, b: Place) => Local[]) =>
+    builder.defineFunction({ params: ["i32", "i32", "i32"], results: [] }, (f) => {
+      const e = new LimbEmitter(f, field);
+      const [to, a, b] = f.params.map((at) => ({ at, offset: 0 })) as [Place, Place, Place];
+      e.store(to, emit(e, a, b));
+    });
+  const product = (e: LimbEmitter, a: Place, b: Place) =>
+    e.sumOfProducts([{ a: e.load(a), pushB: (limb) => e.pushLimb(b, limb) }]);
+  const mul = binary(product);
+  const sqr = module.program(2, (p, [to, a]) => p.call(mul, to!, a!, a!));
+  return {
+    sizeBytes: 8 * field.limbCount,
+    add: binary((e, a, b) => e.add(e.load(a), e.load(b))),
+    sub: binary((e, a, b) => e.sub(e.load(a), e.load(b))),
+    mul,
+    sqr,
+    isZero: defineIsZero(module, field.limbCount),
+    sqrTimes: defineSquareTimes(module, mul, 8 * field.limbCount),
+    read: defineRead(module, field, mul, squareOfR),
+    write: defineWrite(module, field, mul),
+  };
+}
+
+/** Whether `limbCount` words at an address are all zero. */
+export function defineIsZero(module: KernelModule, limbCount: number): FunctionIndex {
+  return module.builder.defineFunction({ params: ["i32"], results: ["i32"] }, (f) => {
+    for (let i = 0; i < limbCount; i++) {
+      f.get(f.param(0));
+      f.memory(I64.load, 8 * i);
+      if (i > 0) f.op(I64.or);
+    }
+    f.op(I64.eqz);
+  });
+}
+
+function defineSquareTimes(module: KernelModule, mul: FunctionIndex, sizeBytes: number): FunctionIndex {
+  return module.builder.defineFunction({ params: ["i32", "i32", "i32"], results: [] }, (f) => {
+    const [to, from, count] = f.params as [Local, Local, Local];
+    f.get(to);
+    f.get(from);
+    f.i32Const(sizeBytes);
+    f.memoryCopy();
+    f.loop((again) => {
+      f.get(to);
+      f.get(to);
+      f.get(to);
+      f.call(mul);
+      f.get(count);
+      f.i32Const(1);
+      f.op(I32.sub);
+      f.tee(count);
+      f.brIf(again);
+    });
+  });
+}
+
+function defineRead(module: KernelModule, field: PrimeField, mul: FunctionIndex, squareOfR: Place): FunctionIndex {
+  const swap = defineByteSwap(module);
+  return module.builder.defineFunction({ params: ["i32", "i32"], results: ["i32"] }, (f) => {
+    const [to, from] = f.params as [Local, Local];
+    const isBelow = f.local("i32");
+    const limbs = f.locals("i64", field.limbCount);
+    limbs.forEach((limb, i) => {
+      f.get(from);
+      f.memory(I64.load, 8 * (field.limbCount - 1 - i));
+      f.call(swap);
+      f.set(limb);
+    });
+    // From the lowest limb up: a higher one that differs decides.
+    limbs.forEach((limb, i) => {
+      const limbOfModulus = (field.modulus >> BigInt(64 * i)) % WORD;
+      f.get(limb);
+      f.i64Const(limbOfModulus);
+      f.op(I64.ltU);
+      f.get(limb);
+      f.i64Const(limbOfModulus);
+      f.op(I64.eq);
+      f.get(isBelow);
+      f.op(I32.and);
+      f.op(I32.or);
+      f.set(isBelow);
+    });
+    limbs.forEach((limb, i) => {
+      f.get(to);
+      f.get(limb);
+      f.memory(I64.store, 8 * i);
+    });
+    f.get(to);
+    f.get(to);
+    f.globalGet(module.base);
+    f.i32Const(squareOfR.offset);
+    f.op(I32.add);
+    f.call(mul);
+    f.get(isBelow);
+  });
+}
+
+function defineWrite(module: KernelModule, field: PrimeField, mul: FunctionIndex): FunctionIndex {
+  const swap = defineByteSwap(module);
+  const plain = module.reserve(8 * field.limbCount);
+  const one = module.reserve(8 * field.limbCount);
+  return module.program(2, (p, [to, from]) => {
+    const { f } = p;
+    p.clear(one, 8 * field.limbCount);
+    p.push(one);
+    f.i64Const(1);
+    f.memory(I64.store);
+    p.call(mul, plain, from!, one);
+    for (let i = 0; i < field.limbCount; i++) {
+      p.push(to!);
+      p.push(plain);
+      f.memory(I64.load, 8 * i);
+      f.call(swap);
+      f.memory(I64.store, 8 * (field.limbCount - 1 - i));
+    }
+  });
+}
+
+function defineByteSwap(module: KernelModule): FunctionIndex {
+  return module.builder.defineFunction({ params: ["i64"], results: ["i64"] }, (f) => {
+    const word = f.param(0);
+    for (const [mask, shift] of [
+      [0x00ff00ff00ff00ffn, 8],
+      [0x0000ffff0000ffffn, 16],
+    ] as const) {
+      f.get(word);
+      f.i64Const(mask);
+      f.op(I64.and);
+      f.i64Const(shift);
+      f.op(I64.shl);
+      f.get(word);
+      f.i64Const(shift);
+      f.op(I64.shrU);
+      f.i64Const(mask);
+      f.op(I64.and);
+      f.op(I64.or);
+      f.set(word);
+    }
+    f.get(word);
+    f.i64Const(32);
+    f.op(I64.rotl);
+  });
+}
+
+// -1/a modulo 2^64 for odd a: each step doubles the number of right bits.
+function negativeInverse(a: bigint): bigint {
+  let inverse = 1n;
+  for (let i = 0; i < 6; i++) inverse = BigInt.asUintN(64, inverse * (2n - a * inverse));
+  return BigInt.asUintN(64, -inverse);
+}
