@@ -9,6 +9,7 @@ describe("benches", () => {
   for (const [bench, tableCount] of [
     ["bench/crypto/keccak.bench.ts", 7],
     ["bench/crypto/secp256k1.bench.ts", 2],
+    ["bench/crypto/crypto.bench.ts", 9],
   ] as const) {
     test(`${bench} --smoke`, () => {
       const result = Bun.spawnSync([process.execPath, bench, "--smoke"], { cwd: projectRoot, stderr: "pipe" });
