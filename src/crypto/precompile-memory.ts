@@ -37,6 +37,12 @@ export function claimKernelRange(sizeBytes: number): MemoryRange {
   return { memory: range.memory, base: range.base + start, sizeBytes };
 }
 
+/** Whether the range lies in shared memory, which a module's import must state. */
+export function isPrecompileMemoryShared(): boolean {
+  range ??= ownMemory();
+  return range.memory.buffer instanceof SharedArrayBuffer;
+}
+
 function ownMemory(): MemoryRange {
   const pageCount = PRECOMPILE_MEMORY_SIZE_BYTES / PAGE_SIZE_BYTES;
   const memory = createMemory({ initialPages: pageCount, maximumPages: pageCount, shared: false });

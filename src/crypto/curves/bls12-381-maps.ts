@@ -169,7 +169,7 @@ export class Bls12381Maps {
   #rootOfRatio(shape: MapShape, to: Address, ratio: { numerator: Address; denominator: Address }): boolean {
     const { kernel } = this.#curve;
     const [quotient, s] = [this.#scratch[8]!, this.#scratch[9]!];
-    if (shape === this.#g1) kernel.inverse(s, ratio.denominator);
+    if (shape === this.#g1) kernel.calls.fpInverse(s, ratio.denominator);
     else inverseFp2(kernel, s, ratio.denominator, quotient);
     shape.field.mul(quotient, ratio.numerator, s);
     const root = (at: Address) => (shape === this.#g1 ? this.squareRoot(to, at) : this.#squareRootFp2(to, at));

@@ -5,7 +5,7 @@ import { assert } from "#base/assert.ts";
 import { type CurveExports, type CurveShape, emitCurveModule, type FieldCalls } from "#wasm/kernels/curve.ts";
 import { montgomeryBytes, type PrimeField } from "#wasm/kernels/prime-field.ts";
 import { compileModule, instantiate } from "#wasm/loader.ts";
-import { claimKernelRange } from "../precompile-memory.ts";
+import { claimKernelRange, isPrecompileMemoryShared } from "../precompile-memory.ts";
 
 /** Bits of an exponent that one multiplication takes care of. */
 const POWER_WINDOW_BITS = 5;
@@ -33,17 +33,14 @@ export class CurveKernel {
   readonly #powers: Address;
   readonly #scratch: readonly Address[];
   readonly #zero: Address;
-  readonly #inversePlan: PowerPlan;
 
   /** @param workSizeBytes what the users of the kernel reserve for themselves */
   constructor(shape: CurveShape, workSizeBytes: number) {
     this.field = shape.field;
     this.fieldSizeBytes = 8 * shape.field.limbCount;
     const ownSizeBytes = (6 + 2 ** (POWER_WINDOW_BITS - 1)) * this.fieldSizeBytes;
-    // Twice: whether the memory is shared is known when there is a range, and the range depends on the module.
-    const kernelSizeBytes = emitCurveModule(shape, false).sizeBytes;
+    const { bytes, sizeBytes: kernelSizeBytes } = emitCurveModule(shape, isPrecompileMemoryShared());
     const { memory, base, sizeBytes } = claimKernelRange(kernelSizeBytes + ownSizeBytes + workSizeBytes);
-    const { bytes } = emitCurveModule(shape, memory.buffer instanceof SharedArrayBuffer);
     this.calls = instantiate<CurveExports>(compileModule(bytes), {
       env: { memory, base: new WebAssembly.Global({ value: "i32", mutable: false }, base) },
     });
@@ -55,7 +52,6 @@ export class CurveKernel {
     this.#powers = this.reserve(2 ** (POWER_WINDOW_BITS - 1) * this.fieldSizeBytes);
     this.#scratch = [this.reserve(this.fieldSizeBytes), this.reserve(this.fieldSizeBytes)];
     this.#zero = this.reserve(2 * this.fieldSizeBytes);
-    this.#inversePlan = powerPlan(shape.field.modulus - 2n);
     const c = this.calls;
     this.fp = { add: c.fpAdd, sub: c.fpSub, mul: c.fpMul, sqr: c.fpSqr, isZero: c.fpIsZero };
     this.fp2 = { add: c.fp2Add, sub: c.fp2Sub, mul: c.fp2Mul, sqr: c.fp2Sqr, isZero: c.fp2IsZero };
@@ -115,11 +111,6 @@ export class CurveKernel {
     field.sub(to, this.#zero, a);
   }
 
-  /** 1/a in Fp; 0 for 0. */
-  inverse(to: Address, a: Address): void {
-    this.power(to, a, this.#inversePlan);
-  }
-
   /** a^exponent in Fp by sliding windows. `to` may be `a`. */
   power(to: Address, a: Address, exponent: PowerPlan): void {
     const { fpMul, fpSqr, fpSqrTimes } = this.calls;
@@ -149,7 +140,7 @@ export function inverseFp2(kernel: CurveKernel, to: Address, a: Address, scratch
   fpSqr(scratch, a);
   fpSqr(scratch + size, a + size);
   fpAdd(scratch, scratch, scratch + size);
-  kernel.inverse(scratch, scratch);
+  kernel.calls.fpInverse(scratch, scratch);
   fpMul(to, a, scratch);
   fpMul(to + size, a + size, scratch);
   kernel.negate(kernel.fp, to + size, to + size);

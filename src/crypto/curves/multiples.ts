@@ -137,7 +137,7 @@ export class PointGroup {
   }
 
   #invert(to: Address, a: Address): void {
-    if (this.sizeBytes === this.kernel.fieldSizeBytes) this.kernel.inverse(to, a);
+    if (this.sizeBytes === this.kernel.fieldSizeBytes) this.kernel.calls.fpInverse(to, a);
     else inverseFp2(this.kernel, to, a, this.#negative + 2 * this.sizeBytes);
   }
 

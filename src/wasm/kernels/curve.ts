@@ -4,10 +4,11 @@
 //
 // The kernel's range, from `base` (a multiple of 8):
 //
-//   0     R² modulo the prime        then three times the twist's coefficient
-//   s     1, as an element of Fp2    then intermediate values, up to `sizeBytes`
+//   0     R² modulo the prime        3s    three times the twist's coefficient, in Fp2
+//   s     1, as an element of Fp2    5s    R³ modulo the prime
+//                                    6s    intermediate values, up to `sizeBytes`
 //
-// with s the size of an element.
+// with s the size of an element of Fp.
 
 import { ModuleBuilder } from "../assembler.ts";
 import type { FunctionIndex } from "../function-emitter.ts";
@@ -15,6 +16,7 @@ import { definePoints, type PointFunctions } from "./curve-points.ts";
 import { defineQuadraticField, defineTower, type QuadraticFunctions, type TwistKind } from "./field-tower.ts";
 import { KernelModule, type Place } from "./kernel-program.ts";
 import { defineLines } from "./miller-lines.ts";
+import { defineModularInverse } from "./modular-inverse.ts";
 import { definePrimeField, limbBytes, montgomeryBytes, montgomeryOne, type PrimeField } from "./prime-field.ts";
 
 /** A curve y² = x³ + ax + b over a prime field. */
@@ -51,6 +53,8 @@ export type CurveExports = {
   readonly fpMul: Binary;
   readonly fpSqr: Unary;
   readonly fpIsZero: (a: number) => number;
+  /** 1/a, or 0 for 0. */
+  readonly fpInverse: Unary;
   readonly fpSqrTimes: (to: number, a: number, count: number) => void;
   readonly fpRead: (to: number, from: number) => number;
   readonly fpWrite: (to: number, from: number) => void;
@@ -91,7 +95,8 @@ export function emitCurveModule(
   const one: Place = { at: null, offset: size };
   const fp = definePrimeField(module, shape.field, { at: null, offset: 0 });
   const { add, sub, mul, sqr, isZero, sqrTimes, read, write } = fp;
-  exportAll(builder, "fp", { add, sub, mul, sqr, isZero, sqrTimes, read, write });
+  const inverse = defineInverse(module, shape.field, mul, { at: null, offset: 5 * size });
+  exportAll(builder, "fp", { add, sub, mul, sqr, inverse, isZero, sqrTimes, read, write });
   exportPoints(builder, "g1", definePoints(module, fp, { a: shape.a, one }));
   if (shape.extension !== undefined) {
     const { xi, twist: kind } = shape.extension;
@@ -115,13 +120,24 @@ export function emitCurveModule(
 function curveConstants(shape: CurveShape): Uint8Array {
   const { field, extension } = shape;
   const size = 8 * field.limbCount;
-  const constants = new Uint8Array(5 * size);
-  constants.set(limbBytes(montgomeryOne(field) ** 2n % field.modulus, field.limbCount), 0);
+  const constants = new Uint8Array(6 * size);
+  const r = montgomeryOne(field);
+  constants.set(limbBytes(r ** 2n % field.modulus, field.limbCount), 0);
   constants.set(montgomeryBytes(field, 1n), size);
   const [real, imaginary] = extension?.threeTwistB ?? [0n, 0n];
   constants.set(montgomeryBytes(field, real), 3 * size);
   constants.set(montgomeryBytes(field, imaginary), 4 * size);
+  constants.set(limbBytes(r ** 3n % field.modulus, field.limbCount), 5 * size);
   return constants;
+}
+
+// From a R to R/a.
+function defineInverse(module: KernelModule, field: PrimeField, mul: FunctionIndex, cubeOfR: Place): FunctionIndex {
+  const plain = defineModularInverse(module, field);
+  return module.program(2, (p, [to, a]) => {
+    p.call(plain, to!, a!);
+    p.call(mul, to!, to!, cubeOfR);
+  });
 }
 
 function exportQuadratic(builder: ModuleBuilder, fp2: QuadraticFunctions): void {
