@@ -2,6 +2,7 @@
 //
 //   --from I       first world of the run: one world alone is `--from I --programs 1` with the seed that was printed
 //   --save DIR     writes each difference, shrunk, as a fixed case into DIR (test/fuzz/cases is where the suite looks)
+//   --first        ends with the first difference, as it is, not shrunk
 //   --coverage     runs the reference engine alone and prints which opcodes ran and how frames ended
 //
 // Closes with `N programs, N differences`; exit code 1 when there are any.
@@ -50,6 +51,7 @@ function readOptions(args: readonly string[]): FuzzOptions | string {
         fork: { type: "string" },
         from: { type: "string", default: "0" },
         save: { type: "string" },
+        first: { type: "boolean", default: false },
         coverage: { type: "boolean", default: false },
       },
     });
@@ -61,6 +63,7 @@ function readOptions(args: readonly string[]): FuzzOptions | string {
       fork: values.fork === undefined ? null : forkOf(values.fork),
       from: count(values.from, "from"),
       silenceMsMax: SILENCE_MS_MAX,
+      endsWithFirst: values.first,
       save: values.save ?? null,
       coverage: values.coverage,
     };

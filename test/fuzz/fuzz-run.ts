@@ -13,6 +13,8 @@ export type FuzzPlan = WorkerSetup & {
   readonly jobCount: number;
   /** Silence after which a process counts as hanging, milliseconds. */
   readonly silenceMsMax: number;
+  /** Takes no further batches once something was found, and does not shrink it. */
+  readonly endsWithFirst?: boolean;
 };
 
 /** A difference, or a crash, with the world that shows it. */
@@ -76,11 +78,12 @@ class FuzzRun {
 
   #take(): Batch | null {
     const end = this.#plan.from + this.#plan.programCount;
-    if (this.#next >= end) return null;
+    const endsEarly = this.#plan.endsWithFirst === true;
+    if (this.#next >= end || (endsEarly && this.#differences > 0)) return null;
     const from = this.#next;
     const count = Math.min(BATCH_SIZE, end - from);
     this.#next += count;
-    return { from, count, isCareful: false, shrinks: this.#differences < SHRUNK_MAX };
+    return { from, count, isCareful: false, shrinks: !endsEarly && this.#differences < SHRUNK_MAX };
   }
 
   /** @returns null when the batch is through, else the world at which the process was lost and why */
