@@ -11,6 +11,7 @@ import type { Hardfork } from "#chain/hardforks.ts";
 import type { GenesisState } from "#state/table.ts";
 import { foundryBinary } from "#test/e2e/node-binary.ts";
 import type { Answer } from "./answer.ts";
+import { CLOCK } from "./clock.ts";
 import { GAS_LIMIT, type Program, type ProgramBlock, type ProgramMessage } from "./program.ts";
 
 type SimulatedCall = {
@@ -144,9 +145,10 @@ export class AnvilCalls {
   }
 
   async #timeNs(body: string): Promise<number> {
-    const startedNs = Bun.nanoseconds();
+    const pid = must(this.#child.pid, "anvil runs");
+    const startedNs = CLOCK.processNs(pid);
     await this.#post(body);
-    return Bun.nanoseconds() - startedNs;
+    return CLOCK.processNs(pid) - startedNs;
   }
 
   async #post(body: string): Promise<string> {

@@ -5,6 +5,7 @@
 
 import { toBareHex } from "#base/hex.ts";
 import { keccak256 } from "#crypto/keccak256.ts";
+import { WALL_FLAG } from "./clock.ts";
 import { BenchWorld, COLD_CONTENDER, LocalEngines } from "./contenders.ts";
 import { fixturePrograms } from "./fixtures.ts";
 import { ownPrograms, warmUpProgram } from "./loops.ts";
@@ -12,7 +13,7 @@ import type { Program } from "./program.ts";
 
 const WARM_UP_MS = 300;
 
-const [rotation, folder, ...names] = process.argv.slice(2).filter((word) => word !== "--smoke");
+const [rotation, folder, ...names] = process.argv.slice(2).filter((word) => word !== "--smoke" && word !== WALL_FLAG);
 const programs = [...(folder ? fixturePrograms(folder) : []), ...ownPrograms()].filter(({ name }) =>
   names.includes(name),
 );

@@ -87,12 +87,15 @@ export function renderReport(rows: readonly ReportRow[], parameters: Readonly<Re
     if (group.length === 0) continue;
     lines.push("", `${title} (against anvil: floor ${floor}x, goal ${goal}x; cold ${COLD.floor}x, ${COLD.goal}x)`);
     lines.push(...alignColumns([HEADER, ...group.map(cells)]));
+    const summed = hotSummary(group);
+    if (summed !== null) lines.push(`  ${summed}`);
   }
   const short = rows.filter(({ whole }) => whole.anvil !== undefined);
   if (short.length > 0) {
     lines.push(
       "",
-      "whole calls of short programs: eth_call in a batch on one core less an empty request; ours through Engine.call",
+      "whole calls of short programs: eth_call in a batch on one core less eth_chainId; ours through Engine.call.",
+      "anvil's still holds the JSON of the call and a hand-over between threads, ours the rules of a transaction and an overlay",
     );
     lines.push(...alignColumns([WHOLE_HEADER, ...short.map(wholeCells)]));
   }
@@ -120,12 +123,23 @@ const HEADER = [
 ];
 const WHOLE_HEADER = ["program", "anvil", "interpreter", "hot", "anvil/hot", ""];
 
+/** The middle and the least of a kind's ratios; null where ours is not measured. */
+function hotSummary(rows: readonly ReportRow[]): string | null {
+  const measured = rows.flatMap(({ name, ratios }) =>
+    ratios.hot === null ? [] : [{ name, ratio: ratios.hot.median }],
+  );
+  const least = [...measured].sort((x, y) => x.ratio - y.ratio)[0];
+  if (least === undefined) return null;
+  const logarithms = measured.map(({ ratio }) => Math.log(ratio));
+  const mean = Math.exp(logarithms.reduce((sum, value) => sum + value, 0) / measured.length);
+  return `anvil/hot: geometric mean ${ratioText(mean)}, least ${ratioText(least.ratio)} in ${least.name}`;
+}
+
 function cells(row: ReportRow): string[] {
   const { times, ratios } = row;
-  const marks = [
-    ...row.belowFloor.map((what) => `BELOW FLOOR: ${what}`),
-    ...row.belowGoal.map((what) => `below goal: ${what}`),
-  ];
+  const marks: string[] = [];
+  if (row.belowFloor.length > 0) marks.push(`BELOW FLOOR: ${row.belowFloor.join(", ")}`);
+  if (row.belowGoal.length > 0) marks.push(`below goal: ${row.belowGoal.join(", ")}`);
   if (!row.succeeded) marks.push("(the call fails, on all alike)");
   return [
     `${row.name}${row.method === "n and 2n calls" ? "^" : ""}`,

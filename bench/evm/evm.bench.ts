@@ -1,5 +1,5 @@
 // The engine against anvil and @ethereumjs/evm, program by program: bun run bench:evm [NAME...] [--fixtures DIR]
-// [--rounds N] [--quick] [--json] [--check]. NAMEs select programs that contain them; DIR is any folder of fixtures in the state-test format,
+// [--rounds N] [--quick] [--wall] [--json] [--check]. NAMEs select programs that contain them; DIR is any folder of fixtures in the state-test format,
 // in place of the vectors. No figure stands without all contenders agreeing on status, gas, output and logs. --check ends with
 // code 1 when a floor is missed; a disagreement always does.
 
@@ -10,6 +10,7 @@ import { keccak256 } from "#crypto/keccak256.ts";
 import { vectorsFolder } from "#test/vectors.ts";
 import { describeMachine, SMOKE } from "../harness.ts";
 import { AnvilCalls } from "./anvil-calls.ts";
+import { CLOCK, WALL_FLAG } from "./clock.ts";
 import { BenchWorld, HAS_WASM_ENGINE, LIBRARY_CONTENDER, LocalEngines, OUR_CONTENDERS } from "./contenders.ts";
 import { type ReportRow, renderReport, reportRow } from "./evm-report.ts";
 import { fixturePrograms } from "./fixtures.ts";
@@ -35,14 +36,19 @@ const SMALL: Size = { rounds: 2, warmUpMs: 0, sampleMs: 0.2, libraryCapMs: 1_000
 /** Of the vectors, those that take the library little: the smoke run has only them, for their size is not ours to choose. */
 const SMOKE_FIXTURES = /weth|counter|fiat_token|eip|seaport|proxy|uniswap|factorial|swap_math/;
 
-const options = parseArguments(process.argv.slice(2).filter((word) => word !== "--smoke"));
+const options = parseArguments(process.argv.slice(2).filter((word) => word !== "--smoke" && word !== WALL_FLAG));
 const size = sizeOf(options);
 const folder = options.fixtures ?? vectorsFolder("evm-bench");
 const programs = selectPrograms();
 const rows = await measureAll();
 const parameters = {
   ...{ rounds: size.rounds, warmUpMs: size.warmUpMs, sampleMs: size.sampleMs, libraryCapMs: size.libraryCapMs },
-  ...{ coldProcesses: size.coldProcesses, gas: String(GAS_LIMIT - 1n), engine: HAS_WASM_ENGINE ? "wasm" : "none yet" },
+  ...{
+    clock: CLOCK.name,
+    coldProcesses: size.coldProcesses,
+    gas: String(GAS_LIMIT - 1n),
+    engine: HAS_WASM_ENGINE ? "wasm" : "none yet",
+  },
 };
 const digest = toBareHex(keccak256(new TextEncoder().encode(rows.map((row) => row.digest).join(""))));
 if (options.isJson)
@@ -76,9 +82,10 @@ async function measureAll(): Promise<ReportRow[]> {
 function measureFirstCalls(from: number, to: number): Record<string, number>[] {
   if (!HAS_WASM_ENGINE) return [];
   const names = programs.map(({ name }) => name);
+  const flags = [...(SMOKE ? ["--smoke"] : []), ...(CLOCK.name === "wall" ? [WALL_FLAG] : [])];
   return Array.from({ length: to - from }, (_, i) => {
     const script = join(import.meta.dir, "cold-call.ts");
-    const words = [script, String(from + i), folder ?? "", ...names, ...(SMOKE ? ["--smoke"] : [])];
+    const words = [script, String(from + i), folder ?? "", ...names, ...flags];
     const child = Bun.spawnSync([process.execPath, ...words], { stderr: "inherit" });
     if (child.exitCode !== 0) throw new Error(`first calls: the process ended with ${child.exitCode}`);
     return JSON.parse(child.stdout.toString()) as Record<string, number>;
@@ -123,7 +130,7 @@ function parseArguments(words: readonly string[]): Options {
 
 function usage(word: string): never {
   console.error(
-    `${word}?  usage: bun run bench:evm [NAME...] [--fixtures DIR] [--rounds N] [--quick] [--json] [--check]`,
+    `${word}?  usage: bun run bench:evm [NAME...] [--fixtures DIR] [--rounds N] [--quick] [--wall] [--json] [--check]`,
   );
   process.exit(2);
 }

@@ -1,4 +1,5 @@
-// Hostile code on every tier of the engine, with anvil beside it: bun run bench:hostile [NAME...] [--engine NAME]... [--json].
+// Hostile code on every tier of the engine, with anvil beside it: bun run bench:hostile [NAME...] [--engine NAME]... [--wall]
+// [--json].
 // For each case nanoseconds per gas of the first call (compilation, if any, included) and of a later one, the most memory
 // the process took, and whether an honest program beside it still answers the same in the same time. Every tier runs in a
 // process of its own; one that dies is said to have died, and the rest of the cases runs in the next. Ends with code 1 when a
@@ -10,6 +11,7 @@ import type { Hardfork } from "#chain/hardforks.ts";
 import { describeMachine, SMOKE } from "../harness.ts";
 import { digestOf } from "./answer.ts";
 import { AnvilCalls } from "./anvil-calls.ts";
+import { CLOCK, WALL_FLAG } from "./clock.ts";
 import { HAS_WASM_ENGINE } from "./contenders.ts";
 import { HOSTILE_GAS, hostilePrograms } from "./hostile-programs.ts";
 import { type AnvilFigure, type EngineFigures, renderHostileReport } from "./hostile-report.ts";
@@ -21,12 +23,17 @@ type Options = { readonly names: readonly string[]; readonly engines: readonly s
 const DEATHS_MAX = 20;
 const TIERS = HAS_WASM_ENGINE ? ["interpreter", "compile", "auto"] : ["ethereumjs"];
 
-const options = parseArguments(process.argv.slice(2).filter((word) => word !== "--smoke"));
+const options = parseArguments(process.argv.slice(2).filter((word) => word !== "--smoke" && word !== WALL_FLAG));
 const programs = hostilePrograms().filter(({ name }) => isSelected(name));
 const anvil = await measureAnvil();
 const engines: EngineFigures[] = [];
 for (const engine of options.engines) engines.push(await measureEngine(engine));
-const parameters = { gas: String(HOSTILE_GAS), cases: programs.length, engines: options.engines.join(",") };
+const parameters = {
+  gas: String(HOSTILE_GAS),
+  clock: CLOCK.name,
+  cases: programs.length,
+  engines: options.engines.join(","),
+};
 if (options.isJson) console.log(JSON.stringify({ machine: describeMachine(), parameters, anvil, engines }, null, 1));
 else console.log(renderHostileReport(anvil, engines, parameters));
 process.exit(engines.some(({ died, lines }) => died.length > 0 || lines.some(differs)) ? 1 : 0);
@@ -68,7 +75,7 @@ async function measureEngine(engine: string): Promise<EngineFigures> {
   let index = 0;
   while (index < programs.length && died.length < DEATHS_MAX) {
     const words = [join(import.meta.dir, "hostile-tier.ts"), engine, String(index), ...options.names];
-    const flags = SMOKE ? ["--smoke"] : [];
+    const flags = [...(SMOKE ? ["--smoke"] : []), ...(CLOCK.name === "wall" ? [WALL_FLAG] : [])];
     const child = Bun.spawn([process.execPath, ...words, ...flags], { stdout: "pipe", stderr: "inherit" });
     const found = readLines(await new Response(child.stdout).text());
     await child.exited;
@@ -112,7 +119,7 @@ function parseArguments(words: readonly string[]): Options {
 
 function usage(word: string): never {
   console.error(
-    `${word}?  usage: bun run bench:hostile [NAME...] [--engine interpreter|compile|auto|ethereumjs]... [--json]`,
+    `${word}?  usage: bun run bench:hostile [NAME...] [--engine interpreter|compile|auto|ethereumjs]... [--wall] [--json]`,
   );
   process.exit(2);
 }
