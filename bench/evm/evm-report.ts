@@ -77,6 +77,7 @@ export function renderReport(rows: readonly ReportRow[], parameters: Readonly<Re
       .map(([name, value]) => `${name}=${value}`)
       .join(" ")}`,
     `  ${describeMachine()}`,
+    "  clock=cpu: what our thread and what the process of anvil ran; clock=wall: what passed. Idle machines show no difference.",
     "  anvil is revm behind JSON-RPC, and its eth_call always runs with an inspector: slower than bare revm.",
     "  Ratios are anvil's time over ours: above 1, ours is faster; brackets: quartiles over the rounds. Programs marked ^ are",
     "  short: their times are slopes between n and 2n calls inside one message. Cold is the first call in a process that knows",

@@ -2,7 +2,7 @@
 // [--json].
 // For each case nanoseconds per gas of the first call (compilation, if any, included) and of a later one, the most memory
 // the process took, and whether an honest program beside it still answers the same in the same time. Every tier runs in a
-// process of its own; one that dies is said to have died, and the rest of the cases runs in the next. Ends with code 1 when a
+// process of its own; one that dies (or is silent for minutes) is said to have died, and the rest of the cases runs in the next. Ends with code 1 when a
 // process died or an answer differs from anvil's.
 
 import { join } from "node:path";
@@ -21,6 +21,7 @@ import type { Program } from "./program.ts";
 type Options = { readonly names: readonly string[]; readonly engines: readonly string[]; readonly isJson: boolean };
 
 const DEATHS_MAX = 20;
+const SILENCE_MAX_MS = 180_000;
 const TIERS = HAS_WASM_ENGINE ? ["interpreter", "compile", "auto"] : ["ethereumjs"];
 
 const options = parseArguments(process.argv.slice(2).filter((word) => word !== "--smoke" && word !== WALL_FLAG));
@@ -45,7 +46,8 @@ function differs(line: HostileLine): boolean {
 async function measureAnvil(): Promise<AnvilFigure[]> {
   const processes = new Map<Hardfork, AnvilCalls>();
   const figures: AnvilFigure[] = [];
-  for (const program of programs) {
+  for (const [at, program] of programs.entries()) {
+    if (!SMOKE) console.error(`anvil ${at + 1}/${programs.length} ${program.name}`);
     const calls = processes.get(program.fork) ?? (await AnvilCalls.start(program.fork));
     processes.set(program.fork, calls);
     figures.push(await anvilFigure(calls, program));
@@ -76,8 +78,12 @@ async function measureEngine(engine: string): Promise<EngineFigures> {
   while (index < programs.length && died.length < DEATHS_MAX) {
     const words = [join(import.meta.dir, "hostile-tier.ts"), engine, String(index), ...options.names];
     const flags = [...(SMOKE ? ["--smoke"] : []), ...(CLOCK.name === "wall" ? [WALL_FLAG] : [])];
-    const child = Bun.spawn([process.execPath, ...words, ...flags], { stdout: "pipe", stderr: "inherit" });
-    const found = readLines(await new Response(child.stdout).text());
+    const child = Bun.spawn([process.execPath, ...words, ...flags], {
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    const found = readLines(await readWhileAlive(child));
     await child.exited;
     lines.push(...found.done);
     if (found.begun < 0) throw new Error(`the process of ${engine} ends before its first case`);
@@ -85,6 +91,20 @@ async function measureEngine(engine: string): Promise<EngineFigures> {
     index = found.begun + 1;
   }
   return { engine, lines, died };
+}
+
+/** All that the process prints; it is ended when it is silent for longer than any case may take. */
+async function readWhileAlive(child: Bun.Subprocess<"ignore", "pipe", "inherit">): Promise<string> {
+  let text = "";
+  let watchdog = setTimeout(() => child.kill("SIGKILL"), SILENCE_MAX_MS);
+  const decoder = new TextDecoder();
+  for await (const chunk of child.stdout) {
+    clearTimeout(watchdog);
+    watchdog = setTimeout(() => child.kill("SIGKILL"), SILENCE_MAX_MS);
+    text += decoder.decode(chunk, { stream: true });
+  }
+  clearTimeout(watchdog);
+  return text;
 }
 
 /** A case is announced by its index and name, and then told in full. */
