@@ -16,6 +16,8 @@ import { reportUsage } from "./usage-report.ts";
 
 /** Bytes of a file that make one unit of work. */
 const UNIT_BYTES = 256 * 1024;
+/** Units of a file whose cases are slow, be it small. */
+const SLOW_PART_COUNT = 16;
 const SAMPLE_PER_FILE_MAX = 4;
 const CHILD_MEMORY_BYTES_MAX = 1.5 * 2 ** 30;
 const PROGRESS_INTERVAL_MS = 10_000;
@@ -80,7 +82,7 @@ function unitsOf(suite: Suite, files: readonly SuiteFile[], options: CommandOpti
     });
   }
   return [...files].sort(slowFirst).flatMap(({ path, sizeBytes }) => {
-    const partCount = Math.max(1, Math.ceil(sizeBytes / UNIT_BYTES));
+    const partCount = Math.max(isSlowFile(path) ? SLOW_PART_COUNT : 1, Math.ceil(sizeBytes / UNIT_BYTES));
     return Array.from({ length: partCount }, (_, part): Unit => {
       return { file: path, pick: { kind: "part", part, partCount }, from: 0 };
     });
