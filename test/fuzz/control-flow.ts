@@ -92,7 +92,8 @@ export class Body {
       return;
     }
     if (kind < 83) {
-      this.#loop(depth);
+      if (random.chance(0.12)) this.#twoHeadedLoop(depth);
+      else this.#loop(depth);
       return;
     }
     if (kind < 89) {
@@ -237,6 +238,34 @@ export class Body {
       writer.op(OP.JUMPI, 2, 0);
     }
     if (checksFirst) writer.label(endId, before);
+    writer.op(OP.POP, 1, 0);
+  }
+
+  /** A loop that is entered at its head or in its middle. */
+  #twoHeadedLoop(depth: number): void {
+    const writer = this.#writer;
+    const { random } = writer;
+    const headId = writer.newId();
+    const middleId = writer.newId();
+    writer.pushNumber(1 + random.below(4));
+    const before = writer.height;
+    this.#conditionWord();
+    writer.pushPosition(middleId);
+    writer.op(OP.JUMPI, 2, 0);
+    writer.label(headId);
+    writer.height = 0;
+    this.#statements(1 + random.below(2), depth + 2);
+    writer.settle(0);
+    writer.label(middleId);
+    this.#statements(1 + random.below(2), depth + 2);
+    writer.settle(0);
+    writer.height = before;
+    writer.pushNumber(1);
+    writer.swap(1);
+    writer.op(OP.SUB, 2, 1);
+    writer.dup(1);
+    writer.pushPosition(headId);
+    writer.op(OP.JUMPI, 2, 0);
     writer.op(OP.POP, 1, 0);
   }
 
@@ -454,10 +483,14 @@ export class Body {
   #fillStack(): void {
     const writer = this.#writer;
     const { random } = writer;
-    const count = STACK_LIMIT - 12 + random.below(14);
+    const isHalfFull = random.chance(0.4);
+    const count = isHalfFull ? 245 + random.below(20) : STACK_LIMIT - 12 + random.below(14);
     writer.pushNumber(random.below(256));
     for (let i = 1; i < count; i++) writer.raw(OP.DUP1);
-    for (let i = random.below(6); i > 0; i--) writeOperand(writer);
+    for (let i = random.below(6); i > 0; i--) {
+      if (isHalfFull) writeStatement(writer);
+      else writeOperand(writer);
+    }
     if (random.chance(0.5)) for (let i = 1; i < count; i++) writer.raw(OP.POP);
   }
 

@@ -57,7 +57,7 @@ export const KNOWN_CASES: readonly KnownCase[] = [
     about: "a loop that leaves one operand more each time",
     a: `0x05 1: DUP1 0x01 SWAP1 SUB DUP1 @1 JUMPI ${RETURN_WORD}`,
   },
-  { about: "stack overflow in a loop", a: "1: DUP1 GAS @1 JUMP" },
+  { about: "stack overflow in a loop", a: "CALLVALUE 1: DUP1 GAS @1 JUMP" },
   { about: "stack overflow in the middle of a block", a: `${"CALLVALUE ".repeat(1020)} 0x01 0x02 0x03 0x04 0x05 0x06` },
   { about: "a stack exactly full", a: `${"CALLVALUE ".repeat(1021)} 0x01 0x02 0x03 ADD 0x00 SSTORE` },
   { about: "SWAP16 and DUP16 with one operand too few", a: `${"PC ".repeat(15)} DUP16` },
@@ -110,7 +110,9 @@ export const KNOWN_CASES: readonly KnownCase[] = [
   },
   {
     about: "a creation that fails leaves what it reverted with, one that succeeds leaves nothing",
-    a: `#1 @1 0x00 CODECOPY #1 0x00 0x00 CREATE RETURNDATASIZE ADD #2 @2 0x00 CODECOPY #2 0x00 0x00 CREATE RETURNDATASIZE ADD ADD ${RETURN_WORD} {1 0x20 0x00 REVERT } {2 0x20 0x00 RETURN }`,
+    a:
+      "#1 @1 0x00 CODECOPY #1 0x00 0x00 CREATE RETURNDATASIZE ADD #2 @2 0x00 CODECOPY #2 0x00 0x00 CREATE RETURNDATASIZE " +
+      `ADD ADD ${RETURN_WORD} {1 0x20 0x00 REVERT } {2 0x20 0x00 RETURN }`,
   },
   {
     about: "created code that begins with 0xef",
@@ -124,12 +126,16 @@ export const KNOWN_CASES: readonly KnownCase[] = [
   },
   {
     about: "the same CREATE2 twice",
-    a: `#1 @1 0x00 CODECOPY 0x07 #1 0x00 0x00 CREATE2 GAS 0x07 #1 0x00 0x00 CREATE2 GAS SUB 0x20 MSTORE 0x00 MSTORE 0x40 0x00 RETURN {1 0x01 0x00 SSTORE 0x00 0x00 RETURN }`,
+    a:
+      "#1 @1 0x00 CODECOPY 0x07 #1 0x00 0x00 CREATE2 GAS 0x07 #1 0x00 0x00 CREATE2 GAS SUB 0x20 MSTORE 0x00 " +
+      "MSTORE 0x40 0x00 RETURN {1 0x01 0x00 SSTORE 0x00 0x00 RETURN }",
     times: 2,
   },
   {
     about: "SELFDESTRUCT in the transaction of the creation, then a call of what is left",
-    a: `#1 @1 0x00 CODECOPY #1 0x00 0x01 CREATE 0x00 0x00 0x00 0x00 0x00 DUP6 GAS CALL POP DUP1 EXTCODESIZE SWAP1 BALANCE ADD ${RETURN_WORD} {1 #2 @2 0x00 CODECOPY #2 0x00 RETURN {2 A SELFDESTRUCT } }`,
+    a:
+      "#1 @1 0x00 CODECOPY #1 0x00 0x01 CREATE 0x00 0x00 0x00 0x00 0x00 DUP6 GAS CALL POP DUP1 EXTCODESIZE " +
+      `SWAP1 BALANCE ADD ${RETURN_WORD} {1 #2 @2 0x00 CODECOPY #2 0x00 RETURN {2 A SELFDESTRUCT } }`,
     times: 2,
   },
   { about: "SELFDESTRUCT to itself", a: "ADDRESS SELFDESTRUCT", times: 2 },
@@ -141,7 +147,9 @@ export const KNOWN_CASES: readonly KnownCase[] = [
   },
   {
     about: "precompiles are warm, what is beside them is not",
-    a: `GAS 0x01 BALANCE POP GAS 0x11 BALANCE POP GAS 0x12 BALANCE POP GAS 0x0100 BALANCE POP GAS 0x0a BALANCE POP GAS 0x20 0x00 MSTORE 0x20 MSTORE 0x40 MSTORE 0x60 MSTORE 0x80 MSTORE 0xa0 MSTORE 0xc0 0x00 RETURN`,
+    a:
+      "GAS 0x01 BALANCE POP GAS 0x11 BALANCE POP GAS 0x12 BALANCE POP GAS 0x0100 BALANCE POP GAS 0x0a BALANCE " +
+      "POP GAS 0x20 0x00 MSTORE 0x20 MSTORE 0x40 MSTORE 0x60 MSTORE 0x80 MSTORE 0xa0 MSTORE 0xc0 0x00 RETURN",
   },
   {
     about: "warm in a frame that reverted is cold again",
@@ -155,7 +163,9 @@ export const KNOWN_CASES: readonly KnownCase[] = [
   },
   {
     about: "SSTORE through all of its prices",
-    a: "0x01 0x00 SSTORE 0x00 0x00 SSTORE 0x02 0x00 SSTORE 0x02 0x00 SSTORE 0x00 0x01 SSTORE 0x03 0x01 SSTORE 0x05 0x01 SSTORE 0x00 0x01 SSTORE 0x05 0x01 SSTORE",
+    a:
+      "0x01 0x00 SSTORE 0x00 0x00 SSTORE 0x02 0x00 SSTORE 0x02 0x00 SSTORE 0x00 0x01 SSTORE 0x03 0x01 SSTORE " +
+      "0x05 0x01 SSTORE 0x00 0x01 SSTORE 0x05 0x01 SSTORE",
     times: 2,
   },
   {
@@ -205,12 +215,16 @@ export const KNOWN_CASES: readonly KnownCase[] = [
   { about: "a memory range whose end overflows 64 bits", a: "0xffffffffffffffff 0x02 KECCAK256" },
   {
     about: "huge offsets with no length",
-    a: `0x00 0xffffffffffffffffffffffffffffffff KECCAK256 0x00 0x00 0xffffffffffffffffffffffffffffffff CALLDATACOPY 0x00 0x00 0xffffffffffffffffffffff CODECOPY MSIZE ADD ${RETURN_WORD}`,
+    a:
+      "0x00 0xffffffffffffffffffffffffffffffff KECCAK256 0x00 0x00 0xffffffffffffffffffffffffffffffff CALLDATACOPY " +
+      `0x00 0x00 0xffffffffffffffffffffff CODECOPY MSIZE ADD ${RETURN_WORD}`,
   },
   { about: "RETURN of nothing at a huge offset", a: "0x00 0xffffffffffffffffffffffffffffffff RETURN" },
   {
     about: "MCOPY that overlaps forwards and backwards",
-    a: `0x0102030405060708 0x00 MSTORE 0x20 0x00 0x08 MCOPY 0x20 0x10 0x04 MCOPY 0x00 0xffffff 0xffffffffffffff MCOPY MSIZE 0x40 MSTORE 0x60 0x00 RETURN`,
+    a:
+      "0x0102030405060708 0x00 MSTORE 0x20 0x00 0x08 MCOPY 0x20 0x10 0x04 MCOPY 0x00 0xffffff 0xffffffffffffff " +
+      "MCOPY MSIZE 0x40 MSTORE 0x60 0x00 RETURN",
   },
   {
     about: "CALLDATACOPY and CODECOPY beyond the end",
@@ -233,7 +247,9 @@ export const KNOWN_CASES: readonly KnownCase[] = [
   },
   {
     about: "BLOCKHASH at the edges of its range",
-    a: `NUMBER BLOCKHASH 0x01 NUMBER SUB BLOCKHASH ADD 0x0100 NUMBER SUB BLOCKHASH ADD 0x0101 NUMBER SUB BLOCKHASH ADD 0x00 NOT BLOCKHASH ADD ${RETURN_WORD}`,
+    a:
+      "NUMBER BLOCKHASH 0x01 NUMBER SUB BLOCKHASH ADD 0x0100 NUMBER SUB BLOCKHASH ADD 0x0101 NUMBER SUB BLOCKHASH " +
+      `ADD 0x00 NOT BLOCKHASH ADD ${RETURN_WORD}`,
   },
   {
     about: "a call to a delegated account",

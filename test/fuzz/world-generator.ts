@@ -118,7 +118,7 @@ function contractCode(random: SeededRandom, opcodes: ForkOpcodes, index: number)
   if (kind < 3) return wildCode(random, opcodes);
   if (index > 0 && kind < 60) return templateCode(random, opcodes);
   if (index === 0 && kind < 18) return computingCode(random, opcodes);
-  const budget = index === 0 ? 4 + random.below(random.chance(0.1) ? 80 : 26) : 2 + random.below(10);
+  const budget = index === 0 ? firstBudget(random) : 2 + random.below(10);
   return structuredCode(random, opcodes, budget, index === 0 ? 0 : 1);
 }
 
@@ -128,6 +128,12 @@ function structuredCode(random: SeededRandom, opcodes: ForkOpcodes, budget: numb
   const nested = (nestedRandom: SeededRandom) => creationCode(nestedRandom, opcodes, depth + 1);
   new Body(writer, nested, data, budget).write();
   return writer.program;
+}
+
+/** Statements of a contract that transactions call; a few have more blocks than one compiled function takes. */
+function firstBudget(random: SeededRandom): number {
+  if (random.chance(0.004)) return 200 + random.below(600);
+  return 4 + random.below(random.chance(0.1) ? 80 : 26);
 }
 
 function computingCode(random: SeededRandom, opcodes: ForkOpcodes): Program {
