@@ -26,7 +26,7 @@ import {
   STACK_UNDERFLOW,
 } from "../runtime/status.ts";
 import { emitJump, emitJumpDestination, emitJumpIf, emitPushedJump, markVisited } from "./jump-handlers.ts";
-import { type Labels, loadRegisters, type Registers, storePosition } from "./registers.ts";
+import { HandlerCode, type Labels, loadRegisters, type Registers, storePosition } from "./registers.ts";
 import { createContext, emitExitHandler, emitFrameHandler, emitFrameLink, emitWordHandler } from "./row-handlers.ts";
 import { emitDup, emitNumber, emitPop, emitPush, emitSwap } from "./stack-handlers.ts";
 
@@ -74,8 +74,9 @@ function defineAccount(module: ModuleBuilder, options: InterpreterOptions): Func
 }
 
 function emitBody(f: FunctionEmitter, options: InterpreterOptions, account: FunctionIndex): void {
-  const code = new Code(f);
+  const code = new HandlerCode(f);
   const r = loadRegisters(code, code.param(0, "i32"), options.base);
+  code.keepAcrossCalls(r);
   code.scope(() => markVisited(r));
   const leave = f.openBlock();
   const next = f.openLoop();
@@ -86,7 +87,7 @@ function emitBody(f: FunctionEmitter, options: InterpreterOptions, account: Func
   f.end();
   storePosition(r, r.pc);
   code.store64(r.frame, FRAME.gas, r.gas);
-  code.call(account, r.frame, i64.sub(r.gasAtEntry, r.gas));
+  code.callAsIs(account, r.frame, i64.sub(r.gasAtEntry, r.gas));
   code.return(r.status);
 }
 

@@ -3,8 +3,8 @@
 // `gas` are as before it, so that a halt leaves them that way.
 
 import { FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
-import { type Code, i32, i64, type Operand32, type Operand64, type Var } from "#wasm/code.ts";
-import type { GlobalIndex, Label } from "#wasm/function-emitter.ts";
+import { Code, i32, i64, type Operand32, type Operand64, type Var } from "#wasm/code.ts";
+import type { FunctionIndex, GlobalIndex, Label } from "#wasm/function-emitter.ts";
 import { STACK_WORD_COUNT_MAX } from "../gas/rules.ts";
 
 /** Where handlers go to. */
@@ -26,7 +26,7 @@ export type Labels = {
 
 /** See the head of the file. */
 export type Registers = {
-  readonly code: Code;
+  readonly code: HandlerCode;
   readonly frame: Var<"i32">;
   readonly context: Var<"i32">;
   readonly pc: Var<"i32">;
@@ -48,8 +48,33 @@ export type Registers = {
   readonly status: Var<"i32">;
 };
 
+/**
+ * Code of handlers, in which `pc` never lives across a call. WebAssembly code has two registers that calls preserve; the top of the
+ * stack and the gas have them. With `pc` in memory instead, each dispatch would wait for a store: 1.3 times slower.
+ */
+export class HandlerCode extends Code {
+  #registers: Pick<Registers, "frame" | "pc"> | null = null;
+
+  /** Keeps `pc` in the frame during calls from now on. */
+  keepAcrossCalls(registers: Pick<Registers, "frame" | "pc">): void {
+    this.#registers = registers;
+  }
+
+  /** A call that finds the frame's fields as they are, and may change them. */
+  callAsIs(target: FunctionIndex, ...operands: Parameters<Code["pushAll"]>[0]): void {
+    super.call(target, ...operands);
+  }
+
+  override call(target: FunctionIndex, ...operands: Parameters<Code["pushAll"]>[0]): void {
+    const registers = this.#registers;
+    if (registers !== null) this.store32(registers.frame, FRAME.pc, registers.pc);
+    super.call(target, ...operands);
+    if (registers !== null) this.set(registers.pc, i32.load(registers.frame, FRAME.pc));
+  }
+}
+
 /** Takes the variables and loads them from the frame. */
-export function loadRegisters(code: Code, frame: Var<"i32">, base: GlobalIndex): Registers {
+export function loadRegisters(code: HandlerCode, frame: Var<"i32">, base: GlobalIndex): Registers {
   const stack = code.i32(i32.load(frame, FRAME.stack));
   const bytes = code.i32(i32.load(frame, FRAME.code));
   const gas = code.i64(i64.load(frame, FRAME.gas));

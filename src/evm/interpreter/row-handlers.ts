@@ -88,17 +88,24 @@ export function emitFrameLink(r: Registers, labels: Labels, link: FunctionIndex,
   const { code } = r;
   storePosition(r, i32.add(r.pc, 1));
   code.store64(r.frame, FRAME.gas, r.gas);
-  code.call(account, r.frame, i64.sub(r.gasAtEntry, r.gas));
-  code.set(r.status, code.call32(link, r.frame, i32.load8(r.pc)));
+  // Behind the stores, so that it is not the byte that was dispatched on, kept for here at every opcode.
+  const opcode = code.i32(i32.load8(r.pc));
+  code.callAsIs(account, r.frame, i64.sub(r.gasAtEntry, r.gas));
+  code.callAsIs(link, r.frame, opcode);
+  code.pop([r.status]);
   code.if(i32.ne(r.status, CONTINUE), () => {
-    code.if(i32.gtU(r.status, REVERTED), () => storePosition(r, r.pc));
+    code.if(i32.gtU(r.status, REVERTED), () => {
+      code.store32(r.frame, FRAME.pc, i32.sub(i32.load(r.frame, FRAME.pc), 1));
+      code.store32(r.frame, FRAME.stackTop, r.stackTop);
+    });
     code.return(r.status);
   });
+  code.set(r.pc, i32.add(r.bytes, i32.load(r.frame, FRAME.pc)));
   code.set(r.gas, i64.load(r.frame, FRAME.gas));
   code.set(r.gasAtEntry, r.gas);
   code.set(r.stackTop, i32.load(r.frame, FRAME.stackTop));
   code.set(r.memorySize, i32.load(r.frame, FRAME.memorySize));
-  advance(r, labels, 1);
+  code.f.br(labels.next);
 }
 
 function loadOperands(r: Registers, base: Var<"i32">, inputs: number): Word[] {

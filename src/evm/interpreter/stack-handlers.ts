@@ -7,6 +7,10 @@ import { loadLimbs, storeLimbs } from "../words/memory.ts";
 import { narrowWord } from "../words/word.ts";
 import { advance, chargeStatic, type Labels, moveTop, type Registers, requireRoom, takeOperands } from "./registers.ts";
 
+const HALF_SIZE_BYTES = 16;
+const LIMB_BITS = 64;
+const REVERSED = Array.from({ length: HALF_SIZE_BYTES }, (_, index) => HALF_SIZE_BYTES - 1 - index);
+
 /** PUSH0 to PUSH32. */
 export function emitPush(r: Registers, labels: Labels, sizeBytes: number, gas: number): void {
   requireRoom(r, labels);
@@ -21,7 +25,8 @@ export function emitDup(r: Registers, labels: Labels, depth: number, gas: number
   const { code } = r;
   const source = code.i32(i32.sub(r.stackTop, depth * WORD_SIZE_BYTES));
   const room = (STACK_WORD_COUNT_MAX - depth) * WORD_SIZE_BYTES;
-  code.brIf(i32.geU(i32.sub(source, r.stack), room), labels.stackFailure);
+  const height = i32.sub(r.stackTop, r.stack);
+  code.brIf(i32.geU(i32.sub(height, depth * WORD_SIZE_BYTES), room), labels.stackFailure);
   chargeStatic(r, labels, gas);
   storeLimbs(code, r.stackTop, 0, loadLimbs(code, source, 0));
   moveTop(r, 1);
@@ -58,18 +63,44 @@ export function emitNumber(r: Registers, labels: Labels, gas: number, number: ()
   advance(r, labels, 1);
 }
 
-/** Stores the operand that follows the opcode as a new top word. Code is followed by zero bytes, so it may be cut short. */
+/**
+ * Stores the operand that follows the opcode as a new top word. Code is followed by zero bytes, so it may be cut short. The bytes
+ * are read so that they end where the operand does, and what was read before it is cut off: shuffles that drop bytes would each
+ * need a constant of its own, which the optimizing tier loads on every entry into the function.
+ */
 function storeImmediate(r: Registers, sizeBytes: number): void {
   const { code } = r;
   if (sizeBytes <= 4) {
-    const low = sizeBytes === 0 ? 0n : code.i64(i64.extend(smallImmediate(r.code, r.pc, sizeBytes)));
+    const low = sizeBytes === 0 ? 0n : code.i64(i64.extend(smallImmediate(code, r.pc, sizeBytes)));
     storeLimbs(code, r.stackTop, 0, narrowWord(low));
     return;
   }
-  const upper = Math.max(0, sizeBytes - 16);
-  code.store128(r.stackTop, 0, reversed(code, r.pc, 1 + upper, sizeBytes - upper));
-  const half = upper === 0 ? v128.splat64(0) : reversed(code, r.pc, 1, upper);
-  code.store128(r.stackTop, 16, half);
+  storeHalf(r, 0, sizeBytes, Math.min(sizeBytes, HALF_SIZE_BYTES));
+  storeHalf(r, HALF_SIZE_BYTES, sizeBytes - HALF_SIZE_BYTES, sizeBytes - HALF_SIZE_BYTES);
+}
+
+/** Stores 128 bits whose lowest `sizeBytes` bytes end `end` bytes behind the opcode; all zero when there are none. */
+function storeHalf(r: Registers, offset: number, end: number, sizeBytes: number): void {
+  const { code } = r;
+  if (sizeBytes <= 0) {
+    code.store128(r.stackTop, offset, v128.splat64(0));
+    return;
+  }
+  const bytes = code.v128(v128.load(code.i32(i32.add(r.pc, 1 + end - HALF_SIZE_BYTES))));
+  const half = code.v128(v128.shuffle(bytes, bytes, REVERSED));
+  if (sizeBytes === HALF_SIZE_BYTES) {
+    code.store128(r.stackTop, offset, half);
+    return;
+  }
+  for (const lane of [0, 1] as const) {
+    const limb = lowBits(v128.lane64(half, lane), 8 * sizeBytes - LIMB_BITS * lane);
+    code.store64(r.stackTop, offset + 8 * lane, limb);
+  }
+}
+
+function lowBits(limb: Value<"i64">, bits: number): Operand64 {
+  if (bits <= 0) return 0n;
+  return bits >= LIMB_BITS ? limb : i64.shrU(i64.shl(limb, LIMB_BITS - bits), LIMB_BITS - bits);
 }
 
 /** 1 to 4 bytes behind an address as a number. */
@@ -82,15 +113,4 @@ export function smallImmediate(code: Code, pc: Var<"i32">, sizeBytes: number): V
   const raw = code.i32(i32.load(pc, 1));
   const whole = i32.or(i32.and(i32.rotl(raw, 8), 0x00ff00ff), i32.and(i32.rotl(raw, 24), 0xff00ff00 | 0));
   return sizeBytes === 4 ? whole : i32.shrU(whole, 8);
-}
-
-// The lowest 128 bits of a number of up to 16 bytes in EVM order.
-function reversed(code: Code, address: Var<"i32">, offset: number, sizeBytes: number): Value<"v128"> {
-  const bytes = code.v128(v128.load(address, offset));
-  const zero = code.v128(v128.splat64(0));
-  return v128.shuffle(
-    bytes,
-    zero,
-    Array.from({ length: 16 }, (_, i) => (i < sizeBytes ? sizeBytes - 1 - i : 16)),
-  );
 }
