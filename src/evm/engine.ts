@@ -1,5 +1,5 @@
 // The interface of an execution engine: transactions in, outcomes out, all state through a Host.
-// Implementations: `reference/engine.ts`; each is a machine under the shared rules of `transition.ts`.
+// Implementations: `wasm-engine.ts` and `reference/engine.ts`; each is a machine under the shared rules of `transition.ts`.
 
 import type { Hardfork } from "#chain/hardforks.ts";
 import type { Address, Hash32, Wei } from "#chain/primitives.ts";
@@ -86,7 +86,7 @@ export type CallOutcome = {
  * Executes transactions and messages. Calls may overlap when their Hosts differ; on one Host the caller waits for each.
  */
 export interface Engine {
-  readonly kind: "reference";
+  readonly kind: "reference" | "wasm";
   /**
    * Applies a transaction to the Host, inside a transaction of its own.
    * @param sender the recovered signer; never recovered again here

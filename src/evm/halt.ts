@@ -22,6 +22,8 @@ export const HALT_WRITE_PROTECTION = "write protection";
 export const HALT_RETURN_DATA = "return data out of bounds";
 /** The caller's balance does not cover the value. */
 export const HALT_INSUFFICIENT_BALANCE = "insufficient balance for transfer";
+/** A precompile refused its input. */
+export const HALT_PRECOMPILE_FAILED = "precompiled contract failed";
 /** The caller's deadline passed while the code ran. Not a rule of the chain. */
 export const HALT_ABORTED = "execution aborted";
 

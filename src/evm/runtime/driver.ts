@@ -7,7 +7,7 @@ import type { FunctionIndex, Label } from "#wasm/function-emitter.ts";
 import { loadLimbs } from "../words/memory.ts";
 import { accountAt } from "./access.ts";
 import type { Core } from "./core.ts";
-import { COLLISION, INSUFFICIENT_BALANCE, RETURNED, REVERTED, SWITCHED, TO_ENTRY, TO_INTERPRETER } from "./status.ts";
+import { COLLISION, INSUFFICIENT_BALANCE, RETURNED, SWITCHED, TO_ENTRY, TO_INTERPRETER } from "./status.ts";
 import { accountFlag } from "./world.ts";
 
 /** Defines the functions of this subject. @param interpret (frame) → status */

@@ -1,0 +1,190 @@
+// The imports of a core module: what a running transaction asks of the Host. Records are filled in place. What the Host throws is
+// kept, and the run ends with FAILED; the machine throws it again.
+
+import { must } from "#base/assert.ts";
+import type { Hardfork } from "#chain/hardforks.ts";
+import { KECCAK_EMPTY } from "#crypto/keccak256.ts";
+import {
+  ACCOUNT,
+  ACCOUNT_FLAG_EXISTS,
+  ACCOUNT_SIZE_BYTES,
+  CODE_ENTRY,
+  CONTEXT,
+  SLOT,
+} from "#formats/memory/evm-arena.ts";
+import type { AccountState } from "#formats/wire/diff.ts";
+import type { Host } from "../host.ts";
+import { type Precompile, precompilesAt } from "../precompiles/table.ts";
+import { readAddress, readCount, readHash, writeCount, writeHash, writeInteger } from "./arena-words.ts";
+import type { HOST_FUNCTIONS } from "./core.ts";
+import type { CoreExports } from "./core-module.ts";
+import type { Arena } from "./range.ts";
+import { EXHAUSTED, FAILED, OUT_OF_GAS, PRECOMPILE_FAILED } from "./status.ts";
+
+type HostImports = { readonly [Name in keyof typeof HOST_FUNCTIONS]: (...parameters: number[]) => number | undefined };
+
+/** Told about codes as the thread meets them. Entries are addresses of code entries. */
+export type CodeListener = {
+  /** A code is in the arena for the first time. `code` is a view that later runs may overwrite. */
+  onCodeLoaded(entry: number, code: Uint8Array, codeHash: Uint8Array): void;
+  /** The interpreter has burnt `CODE_ENTRY.gasThreshold` in a code. */
+  onHot(entry: number): void;
+};
+
+/** What a bridge works for during one run. */
+export type Run = {
+  readonly host: Host;
+  readonly fork: Hardfork;
+  readonly core: CoreExports;
+  readonly deadline: (() => boolean) | null;
+};
+
+/** The bridge of one thread; see the head of the file. */
+export class HostBridge {
+  /** What the Host threw in the run. */
+  failure: unknown = null;
+  /** The account behind each account record, as the Host gave it. */
+  readonly loaded: (AccountState | null)[] = [];
+  listener: CodeListener | null = null;
+  readonly #arena: Arena;
+  #run: Run | null = null;
+  #precompiles: ReadonlyMap<number, Precompile> = new Map();
+  #accounts = 0;
+
+  constructor(arena: Arena) {
+    this.#arena = arena;
+    this.#accounts = arena.words32[(arena.range.base + CONTEXT.accounts) >> 2]!;
+  }
+
+  /** A run begins. */
+  begin(run: Run): void {
+    this.#run = run;
+    this.#precompiles = precompilesAt(run.fork);
+    this.failure = null;
+    this.loaded.length = 0;
+  }
+
+  /** The run is over: nothing of its Host is kept. */
+  end(): void {
+    this.#run = null;
+    this.loaded.length = 0;
+  }
+
+  /** Number of an account record in its table. */
+  indexOf(account: number): number {
+    return (account - this.#accounts) / ACCOUNT_SIZE_BYTES;
+  }
+
+  /** The functions for the import module "host". */
+  imports(): WebAssembly.ModuleImports {
+    const imports: HostImports = {
+      loadAccount: (account) => this.#guard(() => this.#loadAccount(account!)),
+      loadSlot: (slot) => this.#guard(() => this.#loadSlot(slot!)),
+      loadCode: (account) => this.#guard(() => this.#loadCode(account!)),
+      hasStorage: (account) => this.#guard(() => this.#hasStorage(account!)) ?? 0,
+      codeDeployed: (entry) => this.#guard(() => this.#codeLoaded(entry!)),
+      hostBlockHash: (number, output) => this.#guard(() => this.#blockHash(number!, output!)),
+      precompile: (number, input, size) => this.#guard(() => this.#precompile(number!, input!, size!)) ?? FAILED,
+      hostPoll: () => this.#guard(() => (this.#current.deadline?.() === true ? 1 : 0)) ?? 1,
+      hot: (entry) => this.#guard(() => this.listener?.onHot(entry!)),
+    };
+    return imports as WebAssembly.ModuleImports;
+  }
+
+  get #current(): Run {
+    return must(this.#run, "an import was called outside a run");
+  }
+
+  #guard<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      this.failure ??= error;
+      this.#fail(FAILED);
+      return undefined;
+    }
+  }
+
+  #fail(status: number): void {
+    const { words32, range } = this.#arena;
+    const at = (range.base + CONTEXT.failure) >> 2;
+    if (words32[at] === 0) words32[at] = status;
+  }
+
+  #loadAccount(record: number): void {
+    const { bytes, words32, words64 } = this.#arena;
+    // Should the Host throw, the run goes on with an empty account until it sees the failure.
+    bytes.set(KECCAK_EMPTY, record + ACCOUNT.codeHash);
+    const account = this.#current.host.account(readAddress(this.#arena, record + ACCOUNT.address));
+    this.loaded[this.indexOf(record)] = account;
+    if (account === null) return;
+    const flags = (record + ACCOUNT.flags) >> 2;
+    words32[flags] = words32[flags]! | ACCOUNT_FLAG_EXISTS;
+    words64[(record + ACCOUNT.nonce) >> 3] = account.nonce;
+    writeInteger(this.#arena, record + ACCOUNT.balance, account.balance);
+    if (account.codeHash !== KECCAK_EMPTY) bytes.set(account.codeHash, record + ACCOUNT.codeHash);
+  }
+
+  #loadSlot(record: number): void {
+    const account = this.#arena.words32[(record + SLOT.account) >> 2]!;
+    const address = readAddress(this.#arena, account + ACCOUNT.address);
+    const value = this.#current.host.slot(address, readHash(this.#arena, record + SLOT.key));
+    // The frame is the first of its transaction that writes slots.
+    writeHash(this.#arena, record + SLOT.value, value);
+    this.#arena.bytes.copyWithin(record + SLOT.original, record + SLOT.value, record + SLOT.value + 32);
+  }
+
+  #loadCode(record: number): void {
+    const { bytes, words32 } = this.#arena;
+    const { host, core } = this.#current;
+    const hash = bytes.slice(record + ACCOUNT.codeHash, record + ACCOUNT.codeHash + 32);
+    const code = must(host.code(hash), "the code of an account is missing from the state");
+    const entry = core.addCode(record + ACCOUNT.codeHash, code.length);
+    if (entry === 0) return;
+    const at = words32[(entry + CODE_ENTRY.code) >> 2]!;
+    bytes.set(code, at);
+    core.analyze(at, code.length, words32[(entry + CODE_ENTRY.map) >> 2]!);
+    this.#codeLoaded(entry);
+  }
+
+  #codeLoaded(entry: number): void {
+    if (this.listener === null) return;
+    const { bytes, words32 } = this.#arena;
+    const at = words32[(entry + CODE_ENTRY.code) >> 2]!;
+    const code = bytes.subarray(at, at + words32[(entry + CODE_ENTRY.size) >> 2]!);
+    this.listener.onCodeLoaded(entry, code, bytes.slice(entry + CODE_ENTRY.hash, entry + CODE_ENTRY.hash + 32));
+  }
+
+  #hasStorage(record: number): number {
+    const address = readAddress(this.#arena, record + ACCOUNT.address);
+    for (const _ of this.#current.host.slotsOf(address)) return 1;
+    return 0;
+  }
+
+  #blockHash(number: number, output: number): void {
+    const height = this.#arena.words64[number >> 3]!;
+    this.#arena.bytes.set(this.#current.host.blockHash(height), output);
+  }
+
+  #precompile(number: number, address: number, sizeBytes: number): number {
+    const { bytes, words32, range } = this.#arena;
+    const { fork } = this.#current;
+    const row = must(this.#precompiles.get(number), "a precompile of another fork was called");
+    const input = bytes.subarray(address, address + sizeBytes);
+    const gasAt = range.base + CONTEXT.precompileGas;
+    const cost = row.gas(input, fork);
+    if (cost > readCount(this.#arena, gasAt)) return OUT_OF_GAS;
+    const output = row.run(input, fork);
+    if (output === null) return PRECOMPILE_FAILED;
+    const region = words32[(range.base + CONTEXT.returnDataRegion) >> 2]!;
+    if (output.length > words32[(range.base + CONTEXT.returnDataCapacityEnd) >> 2]! - region) {
+      this.#fail(EXHAUSTED);
+      return EXHAUSTED;
+    }
+    bytes.set(output, region);
+    words32[(range.base + CONTEXT.returnData) >> 2] = region;
+    words32[(range.base + CONTEXT.returnDataSize) >> 2] = output.length;
+    writeCount(this.#arena, gasAt, cost);
+    return 0;
+  }
+}

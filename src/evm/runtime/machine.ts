@@ -1,0 +1,161 @@
+// The machine of our own engine: lays a frame before a core module, lets it run, and takes the result back to the Host. The Host is
+// read while the frame runs and written when it has succeeded, so a halt leaves it as it was.
+//
+//   environment, warm sets, first frame ─▶ execute ─▶ status ─▶ halt in words | accounts and slots to the Host, logs
+//                                                     └▶ EXHAUSTED ─▶ the reference machine, from the start
+
+import { assert } from "#base/assert.ts";
+import { type Hardfork, isAtLeast } from "#chain/hardforks.ts";
+import type { Address } from "#chain/primitives.ts";
+import { CONTEXT, FRAME, FRAME_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
+import type { BlockEnvironment } from "../engine.ts";
+import type { Host } from "../host.ts";
+import type { Frame, FrameResult, Machine, TransactionContext } from "../machine.ts";
+import { writeAddress, writeCount, writeHash, writeInteger } from "./arena-words.ts";
+import type { CoreExports } from "./core-module.ts";
+import { readOutcome } from "./outcome.ts";
+import { EXHAUSTED, FAILED } from "./status.ts";
+import type { EvmThread } from "./thread.ts";
+
+/** Gas between two looks at the deadline: some tenths of a millisecond. */
+const POLL_INTERVAL_GAS = 100_000;
+
+/** What could not be run here, and why. */
+export type FallbackReason = "exhausted" | "oversized";
+
+/** See the head of the file. */
+export class WasmMachine implements Machine {
+  readonly #thread: EvmThread;
+  readonly #fork: Hardfork;
+  readonly #chainId: bigint;
+  readonly #core: CoreExports;
+  readonly #onFallback: (reason: FallbackReason) => void;
+  #reference: Promise<Machine> | null = null;
+
+  /** @param onFallback told when a frame goes to the reference machine */
+  constructor(parts: {
+    thread: EvmThread;
+    fork: Hardfork;
+    chainId: bigint;
+    onFallback: (reason: FallbackReason) => void;
+  }) {
+    this.#thread = parts.thread;
+    this.#fork = parts.fork;
+    this.#chainId = parts.chainId;
+    this.#core = parts.thread.coreOf(parts.fork);
+    this.#onFallback = parts.onFallback;
+  }
+
+  /** See {@link Machine}. */
+  async run(frame: Frame, context: TransactionContext, env: BlockEnvironment, host: Host): Promise<FrameResult> {
+    const result = this.runNow(frame, context, env, host);
+    if (typeof result !== "string") return result;
+    this.#onFallback(result);
+    this.#reference ??= createReferenceMachine(this.#fork, this.#chainId);
+    return (await this.#reference).run(frame, context, env, host);
+  }
+
+  /** Runs a frame, or says why the reference machine must; then the Host is as before. @hot bench/evm/machine.bench.ts */
+  runNow(frame: Frame, context: TransactionContext, env: BlockEnvironment, host: Host): FrameResult | FallbackReason {
+    const { arena, bridge, codes } = this.#thread;
+    if (!this.#fits(frame, context)) return "oversized";
+    codes.prepare(this.#core);
+    this.#thread.beginTransaction();
+    bridge.begin({ host, fork: this.#fork, core: this.#core, deadline: context.deadline });
+    try {
+      this.#writeEnvironment(env);
+      this.#writeContext(context);
+      this.#writeFrame(frame);
+      const status = this.#core.execute(frame.to === null ? 1 : 0);
+      if (status === FAILED) throw bridge.failure;
+      if (status === EXHAUSTED) return "exhausted";
+      return readOutcome({ arena, bridge, host, status, gas: frame.gas, hasTouched: this.#hasTouched });
+    } finally {
+      bridge.end();
+    }
+  }
+
+  get #hasTouched(): boolean {
+    return isAtLeast(this.#fork, "spuriousDragon");
+  }
+
+  #fits(frame: Frame, context: TransactionContext): boolean {
+    const { arena } = this.#thread;
+    return (
+      frame.data.length <= arena.inputCapacityBytes &&
+      context.blobVersionedHashes.length <= arena.blobHashCapacity &&
+      frame.gas <= BigInt(Number.MAX_SAFE_INTEGER)
+    );
+  }
+
+  #writeEnvironment(env: BlockEnvironment): void {
+    const { arena } = this.#thread;
+    if (this.#thread.environment === env) return;
+    this.#thread.environment = env;
+    const { base } = arena.range;
+    writeInteger(arena, base + CONTEXT.chainId, env.chainId);
+    writeAddress(arena, base + CONTEXT.coinbase, env.beneficiary);
+    writeInteger(arena, base + CONTEXT.timestamp, env.timestamp);
+    writeInteger(arena, base + CONTEXT.number, env.number);
+    if (isAtLeast(env.fork, "paris")) writeHash(arena, base + CONTEXT.difficulty, env.prevRandao);
+    else writeInteger(arena, base + CONTEXT.difficulty, env.difficulty);
+    writeInteger(arena, base + CONTEXT.gasLimit, env.gasLimit);
+    writeInteger(arena, base + CONTEXT.baseFee, env.baseFee);
+    writeInteger(arena, base + CONTEXT.blobBaseFee, env.blobBaseFee);
+  }
+
+  #writeContext(context: TransactionContext): void {
+    const { arena } = this.#thread;
+    const { base } = arena.range;
+    writeAddress(arena, base + CONTEXT.origin, context.origin);
+    writeInteger(arena, base + CONTEXT.gasPrice, context.gasPrice);
+    const blobHashes = this.#thread.field(CONTEXT.blobHashes);
+    context.blobVersionedHashes.forEach((hash, i) => {
+      writeHash(arena, blobHashes + 32 * i, hash);
+    });
+    this.#thread.setField(CONTEXT.blobHashCount, context.blobVersionedHashes.length);
+    writeCount(arena, base + CONTEXT.pollInterval, context.deadline === null ? 0 : POLL_INTERVAL_GAS);
+    if (isAtLeast(this.#fork, "berlin")) this.#warm(context);
+  }
+
+  #warm(context: TransactionContext): void {
+    const { arena } = this.#thread;
+    const address = arena.range.base + CONTEXT.scratch;
+    const key = address + 32;
+    const warm = (warmed: Address) => {
+      writeAddress(arena, address, warmed);
+      this.#core.warmAddress(address);
+    };
+    for (const warmed of context.warmAddresses) warm(warmed);
+    for (const { address: warmed, storageKeys } of context.accessList) {
+      warm(warmed);
+      for (const storageKey of storageKeys) {
+        writeHash(arena, key, storageKey);
+        this.#core.warmSlot(address, key);
+      }
+    }
+  }
+
+  #writeFrame(frame: Frame): void {
+    const { arena } = this.#thread;
+    const { firstFrame, bytes, words32 } = arena;
+    bytes.fill(0, firstFrame, firstFrame + FRAME_SIZE_BYTES);
+    writeAddress(arena, firstFrame + FRAME.caller, frame.caller);
+    if (frame.to !== null) writeAddress(arena, firstFrame + FRAME.address, frame.to);
+    writeInteger(arena, firstFrame + FRAME.value, frame.value);
+    const gas = Number(frame.gas);
+    assert(gas >= 0, "a frame has gas");
+    writeCount(arena, firstFrame + FRAME.gas, gas);
+    const input = this.#thread.field(CONTEXT.input);
+    bytes.set(frame.data, input);
+    words32[(firstFrame + FRAME.input) >> 2] = input;
+    words32[(firstFrame + FRAME.inputSize) >> 2] = frame.data.length;
+    words32[(firstFrame + FRAME.stack) >> 2] = this.#thread.field(CONTEXT.stacks);
+    words32[(firstFrame + FRAME.memory) >> 2] = this.#thread.field(CONTEXT.memories);
+  }
+}
+
+async function createReferenceMachine(fork: Hardfork, chainId: bigint): Promise<Machine> {
+  const { ReferenceMachine } = await import("../reference/machine.ts");
+  return ReferenceMachine.create(fork, chainId);
+}

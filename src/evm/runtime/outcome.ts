@@ -1,0 +1,154 @@
+// What a run left behind: halt, gas, output and logs out of the arena, and, when it succeeded, its writes into the Host, in the
+// order in which the transaction first met the accounts and slots.
+
+import { EMPTY_BYTES } from "#base/bytes.ts";
+import type { Address, Hash32 } from "#chain/primitives.ts";
+import type { Log } from "#chain/receipt.ts";
+import {
+  ACCOUNT,
+  ACCOUNT_FLAG_CODE_NEW,
+  ACCOUNT_FLAG_DESTROYED,
+  ACCOUNT_FLAG_DIRTY,
+  ACCOUNT_FLAG_TOUCHED,
+  ACCOUNT_SIZE_BYTES,
+  CODE_ENTRY,
+  CONTEXT,
+  FRAME,
+  LOG,
+  SLOT,
+  SLOT_FLAG_DIRTY,
+  SLOT_SIZE_BYTES,
+} from "#formats/memory/evm-arena.ts";
+import type { Host } from "../host.ts";
+import type { FrameResult } from "../machine.ts";
+import { readAddress, readCount, readHash, readInteger } from "./arena-words.ts";
+import { haltWordsOf } from "./halt-words.ts";
+import type { HostBridge } from "./host-bridge.ts";
+import type { Arena } from "./range.ts";
+import { RETURNED, REVERTED } from "./status.ts";
+
+/** A run that is over. */
+export type FinishedRun = {
+  readonly arena: Arena;
+  readonly bridge: HostBridge;
+  readonly host: Host;
+  readonly status: number;
+  readonly gas: bigint;
+  /** Whether the fork knows touched accounts. @see EIP-161 */
+  readonly hasTouched: boolean;
+};
+
+const NOTHING: readonly Address[] = [];
+const TWO_POW_32 = 0x1_0000_0000;
+
+/** See the head of the file. @hot bench/evm/machine.bench.ts */
+export function readOutcome(run: FinishedRun): FrameResult {
+  const { arena, status, gas } = run;
+  const frame = arena.firstFrame;
+  const isSuccess = status === RETURNED;
+  const gasLeft = isSuccess || status === REVERTED ? readCount(arena, frame + FRAME.gas) : 0;
+  const touched = run.hasTouched ? accountsWith(arena, ACCOUNT_FLAG_TOUCHED) : NOTHING;
+  const output = isSuccess || status === REVERTED ? readOutput(arena, frame) : EMPTY_BYTES;
+  const gasUsed = gas - BigInt(gasLeft);
+  if (!isSuccess) {
+    const halt = haltWordsOf(arena, status, frame);
+    return { halt, gasUsed, refund: 0n, output, logs: [], destroyed: NOTHING, touched };
+  }
+  const destroyed = accountsWith(arena, ACCOUNT_FLAG_DESTROYED);
+  writeAccounts(run);
+  writeSlots(run);
+  return { halt: null, gasUsed, refund: readRefund(arena), output, logs: readLogs(arena), destroyed, touched };
+}
+
+function field({ words32, range }: Arena, offset: number): number {
+  return words32[(range.base + offset) >> 2]!;
+}
+
+function readRefund({ words32, range }: Arena): bigint {
+  const at = (range.base + CONTEXT.refund) >> 2;
+  return BigInt((words32[at + 1]! | 0) * TWO_POW_32 + words32[at]!);
+}
+
+function readOutput({ bytes, words32 }: Arena, frame: number): Uint8Array {
+  const size = words32[(frame + FRAME.outputSize) >> 2]!;
+  if (size === 0) return EMPTY_BYTES;
+  const start = words32[(frame + FRAME.output) >> 2]!;
+  return copyOf(bytes, start, size);
+}
+
+/** Private bytes: a slice of shared memory would be shared. */
+function copyOf(bytes: Uint8Array, start: number, size: number): Uint8Array {
+  const copy = new Uint8Array(size);
+  copy.set(bytes.subarray(start, start + size));
+  return copy;
+}
+
+function accountsWith(arena: Arena, flag: number): readonly Address[] {
+  const first = field(arena, CONTEXT.accounts);
+  const end = first + field(arena, CONTEXT.accountCount) * ACCOUNT_SIZE_BYTES;
+  let found: Address[] | null = null;
+  for (let record = first; record < end; record += ACCOUNT_SIZE_BYTES) {
+    if ((arena.words32[(record + ACCOUNT.flags) >> 2]! & flag) === 0) continue;
+    found ??= [];
+    found.push(readAddress(arena, record + ACCOUNT.address));
+  }
+  return found ?? NOTHING;
+}
+
+function writeAccounts({ arena, bridge, host }: FinishedRun): void {
+  const first = field(arena, CONTEXT.accounts);
+  const end = first + field(arena, CONTEXT.accountCount) * ACCOUNT_SIZE_BYTES;
+  for (let record = first; record < end; record += ACCOUNT_SIZE_BYTES) {
+    const flags = arena.words32[(record + ACCOUNT.flags) >> 2]!;
+    if ((flags & ACCOUNT_FLAG_DIRTY) === 0) continue;
+    const before = bridge.loaded[bridge.indexOf(record)] ?? null;
+    const codeHash = (flags & ACCOUNT_FLAG_CODE_NEW) === 0 ? (before?.codeHash ?? null) : putCode(arena, host, record);
+    host.setAccount(readAddress(arena, record + ACCOUNT.address), {
+      nonce: arena.words64[(record + ACCOUNT.nonce) >> 3]!,
+      balance: readInteger(arena, record + ACCOUNT.balance),
+      codeHash: codeHash ?? copyOf(arena.bytes, record + ACCOUNT.codeHash, 32),
+    });
+  }
+}
+
+function putCode({ bytes, words32 }: Arena, host: Host, record: number): Hash32 {
+  const entry = words32[(record + ACCOUNT.codeEntry) >> 2]!;
+  return host.putCode(
+    copyOf(bytes, words32[(entry + CODE_ENTRY.code) >> 2]!, words32[(entry + CODE_ENTRY.size) >> 2]!),
+  );
+}
+
+function writeSlots({ arena, host }: FinishedRun): void {
+  const { words32 } = arena;
+  const first = field(arena, CONTEXT.slots);
+  const end = first + field(arena, CONTEXT.slotCount) * SLOT_SIZE_BYTES;
+  for (let record = first; record < end; record += SLOT_SIZE_BYTES) {
+    if ((words32[(record + SLOT.flags) >> 2]! & SLOT_FLAG_DIRTY) === 0) continue;
+    if (isUnchanged(words32, record)) continue;
+    const address = readAddress(arena, words32[(record + SLOT.account) >> 2]! + ACCOUNT.address);
+    host.setSlot(address, readHash(arena, record + SLOT.key), readHash(arena, record + SLOT.value));
+  }
+}
+
+function isUnchanged(words32: Uint32Array, record: number): boolean {
+  const value = (record + SLOT.value) >> 2;
+  const original = (record + SLOT.original) >> 2;
+  for (let i = 0; i < 8; i++) if (words32[value + i] !== words32[original + i]) return false;
+  return true;
+}
+
+function readLogs(arena: Arena): Log[] {
+  const { bytes, words32 } = arena;
+  const logs: Log[] = [];
+  let at = field(arena, CONTEXT.logs);
+  for (let left = field(arena, CONTEXT.logCount); left > 0; left--) {
+    const topicCount = words32[(at + LOG.topicCount) >> 2]!;
+    const dataSize = words32[(at + LOG.dataSize) >> 2]!;
+    const topics: Hash32[] = [];
+    for (let i = 0; i < topicCount; i++) topics.push(copyOf(bytes, at + LOG.topics + 32 * i, 32));
+    const dataAt = at + LOG.topics + 32 * topicCount;
+    logs.push({ address: readAddress(arena, at + LOG.address), topics, data: copyOf(bytes, dataAt, dataSize) });
+    at = Math.ceil((dataAt + dataSize) / 8) * 8;
+  }
+  return logs;
+}
