@@ -20,6 +20,7 @@ import { orAll } from "./limbs.ts";
 import { emitAddMod, emitMulMod } from "./modular.ts";
 import { multiplyDigits } from "./product.ts";
 import { emitQuotient, emitRemainder } from "./quotient.ts";
+import { defineModulusMemory } from "./repeated-modulus.ts";
 import type { Limb, Word } from "./word.ts";
 
 /** A word function by name. */
@@ -83,7 +84,8 @@ const EMITTERS: Readonly<Record<WordFunctionName, WordFunctionEmitter>> = {
     emitSigned(code, a!, b!, i64.xor(a![3], b![3]), (x, y) => divWords(code, linksOf(words, "div"), x, y)),
   smod: (code, [a, b], words) => emitSigned(code, a!, b!, a![3], (x, y) => modWords(code, linksOf(words, "mod"), x, y)),
   addmod: (code, [a, b, m], words) => emitAddMod(code, define(words, "mod"), a!, b!, m!),
-  mulmod: (code, [a, b, m], words) => emitMulMod(code, divisionParts(words), define(words, "mod"), [a!, b!, m!]),
+  mulmod: (code, [a, b, m], words) =>
+    emitMulMod(code, divisionParts(words), defineModulusMemory(words.module), define(words, "mod"), [a!, b!, m!]),
   exp: (code, [base, exponent], words) => emitPower(code, define(words, "mul"), base!, exponent!),
   signextend: (code, [byteNumber, value]) => emitSignExtend(code, byteNumber!, value!),
   byte: (code, [index, value]) => emitByte(code, index!, value!),

@@ -14,6 +14,7 @@ import {
   subDigits,
 } from "./division.ts";
 import { multiplyDigits } from "./product.ts";
+import { type ModulusMemory, returnRepeated } from "./repeated-modulus.ts";
 import type { Limb, Word } from "./word.ts";
 
 /** The body of a function that returns (a + b) mod m, 0 when m is 0. */
@@ -32,10 +33,17 @@ export function emitAddMod(code: Code, mod: FunctionIndex, a: Word, b: Word, m: 
 export function emitMulMod(
   code: Code,
   parts: DivisionParts,
+  memory: ModulusMemory,
   mod: FunctionIndex,
-  [a, b, m]: readonly [Word, Word, Word],
+  operands: readonly [Word, Word, Word],
 ): void {
-  code.if(i64.ne(m[3], 0), () => code.scope(() => multiplyByFour(code, parts, a, b, m)));
+  const [a, b, m] = operands;
+  code.if(i64.ne(m[3], 0), () =>
+    code.scope(() => {
+      returnRepeated(code, parts, memory, mod, operands);
+      finishProduct(code, parts, multiplyDigits(code, a, b), m);
+    }),
+  );
   reduce(code, mod, a, m);
   reduce(code, mod, b, m);
   for (let n = 3; n > 0; n--) {
@@ -55,10 +63,6 @@ function reduce(code: Code, mod: FunctionIndex, a: Word, m: Word): void {
     code.call(mod, ...a, ...m);
     code.pop(a as readonly Var<"i64">[]);
   });
-}
-
-function multiplyByFour(code: Code, parts: DivisionParts, a: Word, b: Word, m: Word): void {
-  finishProduct(code, parts, multiplyDigits(code, a, b), m);
 }
 
 // Reduces a product of 2n digits by a modulus of n and returns; the quotient has n digits when the factors were below it.
