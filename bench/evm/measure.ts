@@ -11,6 +11,7 @@ import type { CallOutcome } from "#evm/engine.ts";
 import { HALT_ABORTED } from "#evm/halt.ts";
 import { type Answer, differenceOf, digestOf } from "./answer.ts";
 import type { AnvilCalls } from "./anvil-calls.ts";
+import { CLOCK } from "./clock.ts";
 import type { BenchWorld, ContenderName, LocalRun } from "./contenders.ts";
 import { driverMessage, type Program, type ProgramMessage, withDriver } from "./program.ts";
 
@@ -185,10 +186,10 @@ async function measureWhole(program: Program, { anvil, runs, effort }: Field): P
 /** The library may go on while its time lasts; everyone else may. */
 function budget(run: LocalRun, { libraryCapMs }: Effort): () => boolean {
   if (run.name !== "ethereumjs") return () => true;
-  let endMs = 0;
+  let endNs = 0;
   return () => {
-    if (endMs === 0) endMs = performance.now() + libraryCapMs;
-    return performance.now() < endMs;
+    if (endNs === 0) endNs = CLOCK.ownNs() + libraryCapMs * 1e6;
+    return CLOCK.ownNs() < endNs;
   };
 }
 
@@ -230,10 +231,10 @@ type Comparison = Pick<Measurement, "mismatch" | "stoppedNs">;
 async function compareAnswers(expected: Answer, message: ProgramMessage, field: Field): Promise<Comparison> {
   const stoppedNs: Partial<Record<ContenderName, number>> = {};
   for (const run of field.runs) {
-    const startedMs = performance.now();
-    const isLate = () => performance.now() - startedMs > field.effort.libraryCapMs;
+    const startedNs = CLOCK.ownNs();
+    const isLate = () => CLOCK.ownNs() - startedNs > field.effort.libraryCapMs * 1e6;
     const outcome = await run.call(message, run.name === "ethereumjs" ? isLate : undefined);
-    if (outcome.halt === HALT_ABORTED) stoppedNs[run.name] = (performance.now() - startedMs) * 1e6;
+    if (outcome.halt === HALT_ABORTED) stoppedNs[run.name] = CLOCK.ownNs() - startedNs;
     else {
       const difference = differenceOf(expected, answerOf(outcome));
       if (difference !== null) return { mismatch: `${run.name}: ${difference}`, stoppedNs };
