@@ -130,11 +130,12 @@ function emitTransfer(core: Core, code: Code): void {
   code.if(i64.eqz(wordBits(amount, 0)), () => code.return());
   core.call(code, "raise", i32.add(from, ACCOUNT.flags), ACCOUNT_FLAG_DIRTY);
   core.call(code, "raise", flags, ACCOUNT_FLAG_EXISTS | ACCOUNT_FLAG_DIRTY);
+  // Read once, since it may be the sender's own balance.
+  const value = loadLimbs(code, amount, 0);
   const move = (account: Var<"i32">, combine: typeof addLimbs) =>
     code.scope(() => {
       core.call(code, "keepWord", i32.add(account, ACCOUNT.balance));
       const balance = loadLimbs(code, account, ACCOUNT.balance);
-      const value = loadLimbs(code, amount, 0);
       let carry: Limb = 0n;
       const limbs = balance.map((limb, i) => {
         const result = combine(code, limb, value[i]!, carry, i === 3);
