@@ -4,6 +4,7 @@
 import type { ChainSpec } from "#chain/chain-spec.ts";
 import type { Engine } from "#evm/engine.ts";
 import { createReferenceEngine } from "#evm/reference/engine.ts";
+import { createWasmEngine } from "#evm/wasm-engine.ts";
 import type { EngineOf } from "./case.ts";
 
 /** How byte code is run: by one tier alone, with forced side exits, or by the independent engine. */
@@ -35,7 +36,11 @@ type EngineMaker = (spec: ChainSpec) => Promise<MeasuredEngine>;
 
 /** How each mode makes its engine; null: this build has none. */
 const MAKERS: Readonly<Record<Mode, EngineMaker | null>> = {
-  interpreter: null,
+  interpreter: async (spec) => {
+    const engine = await createWasmEngine(spec, { tier: "interpreter" });
+    const usage = () => ({ ...NO_USAGE, gasInterpreted: BigInt(engine.counters.gasInterpreted) });
+    return { engine, usage };
+  },
   compile: null,
   exits: null,
   reference: async (spec) => ({ engine: await createReferenceEngine(spec), usage: () => NO_USAGE }),

@@ -21,7 +21,7 @@ import type { CoreExports } from "./core-module.ts";
 import type { Arena } from "./range.ts";
 import { EXHAUSTED, FAILED, OUT_OF_GAS, PRECOMPILE_FAILED } from "./status.ts";
 
-type HostImports = { readonly [Name in keyof typeof HOST_FUNCTIONS]: (...parameters: number[]) => number | undefined };
+type HostImports = { readonly [Name in keyof typeof HOST_FUNCTIONS]: (...parameters: number[]) => unknown };
 
 /** Told about codes as the thread meets them. Entries are addresses of code entries. */
 export type CodeListener = {

@@ -13,6 +13,7 @@ import type { Host } from "../host.ts";
 import type { Frame, FrameResult, Machine, TransactionContext } from "../machine.ts";
 import { writeAddress, writeCount, writeHash, writeInteger } from "./arena-words.ts";
 import type { CoreExports } from "./core-module.ts";
+import type { EngineCounters, FallbackReason } from "./counters.ts";
 import { readOutcome } from "./outcome.ts";
 import { EXHAUSTED, FAILED } from "./status.ts";
 import type { EvmThread } from "./thread.ts";
@@ -20,37 +21,29 @@ import type { EvmThread } from "./thread.ts";
 /** Gas between two looks at the deadline: some tenths of a millisecond. */
 const POLL_INTERVAL_GAS = 100_000;
 
-/** What could not be run here, and why. */
-export type FallbackReason = "exhausted" | "oversized";
-
 /** See the head of the file. */
 export class WasmMachine implements Machine {
   readonly #thread: EvmThread;
   readonly #fork: Hardfork;
   readonly #chainId: bigint;
   readonly #core: CoreExports;
-  readonly #onFallback: (reason: FallbackReason) => void;
+  readonly #counters: EngineCounters;
   #reference: Promise<Machine> | null = null;
 
-  /** @param onFallback told when a frame goes to the reference machine */
-  constructor(parts: {
-    thread: EvmThread;
-    fork: Hardfork;
-    chainId: bigint;
-    onFallback: (reason: FallbackReason) => void;
-  }) {
+  /** @param counters of the engine that the machine belongs to */
+  constructor(parts: { thread: EvmThread; fork: Hardfork; chainId: bigint; counters: EngineCounters }) {
     this.#thread = parts.thread;
     this.#fork = parts.fork;
     this.#chainId = parts.chainId;
     this.#core = parts.thread.coreOf(parts.fork);
-    this.#onFallback = parts.onFallback;
+    this.#counters = parts.counters;
   }
 
   /** See {@link Machine}. */
   async run(frame: Frame, context: TransactionContext, env: BlockEnvironment, host: Host): Promise<FrameResult> {
     const result = this.runNow(frame, context, env, host);
     if (typeof result !== "string") return result;
-    this.#onFallback(result);
+    this.#counters.fallbacks[result]++;
     this.#reference ??= createReferenceMachine(this.#fork, this.#chainId);
     return (await this.#reference).run(frame, context, env, host);
   }
@@ -72,6 +65,7 @@ export class WasmMachine implements Machine {
       return readOutcome({ arena, bridge, host, status, gas: frame.gas, hasTouched: this.#hasTouched });
     } finally {
       bridge.end();
+      this.#counters.collect(arena);
     }
   }
 
