@@ -252,6 +252,11 @@ export function isBelowDigits(a: readonly Limb[], b: readonly Limb[]): Value<"i3
   return below;
 }
 
+/** Emits `then` for a >= b. The highest digits decide alone but for rare cases, so the others are looked at behind a branch. */
+export function ifNotBelow(code: Code, a: readonly Limb[], b: readonly Limb[], then: () => void): void {
+  code.if(i64.geU(a.at(-1)!, b.at(-1)!), () => code.if(i32.eqz(isBelowDigits(a, b)), then));
+}
+
 function setGlobal(code: Code, global: GlobalIndex, value: Var<"i64">): void {
   code.push("i64", value);
   code.f.globalSet(global);

@@ -83,7 +83,7 @@ const EMITTERS: Readonly<Record<WordFunctionName, WordFunctionEmitter>> = {
   sdiv: (code, [a, b], words) =>
     emitSigned(code, a!, b!, i64.xor(a![3], b![3]), (x, y) => divWords(code, linksOf(words, "div"), x, y)),
   smod: (code, [a, b], words) => emitSigned(code, a!, b!, a![3], (x, y) => modWords(code, linksOf(words, "mod"), x, y)),
-  addmod: (code, [a, b, m], words) => emitAddMod(code, define(words, "mod"), a!, b!, m!),
+  addmod: (code, [a, b, m], words) => emitAddMod(code, divisionParts(words), define(words, "mod"), [a!, b!, m!]),
   mulmod: (code, [a, b, m], words) =>
     emitMulMod(code, divisionParts(words), defineModulusMemory(words.module), define(words, "mod"), [a!, b!, m!]),
   exp: (code, [base, exponent], words) => emitPower(code, define(words, "mul"), base!, exponent!),

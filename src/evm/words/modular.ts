@@ -7,6 +7,7 @@ import {
   addDigits,
   type DivisionParts,
   divideDigit,
+  ifNotBelow,
   isBelowDigits,
   prepareDivisor,
   shiftDigits,
@@ -18,15 +19,48 @@ import { type ModulusMemory, returnRepeated } from "./repeated-modulus.ts";
 import type { Limb, Word } from "./word.ts";
 
 /** The body of a function that returns (a + b) mod m, 0 when m is 0. */
-export function emitAddMod(code: Code, mod: FunctionIndex, a: Word, b: Word, m: Word): void {
+export function emitAddMod(
+  code: Code,
+  parts: DivisionParts,
+  mod: FunctionIndex,
+  [a, b, m]: readonly [Word, Word, Word],
+): void {
+  const { sum, less } = subtractedSum(code, a, b, m);
+  // Most operands are below the modulus: one subtraction at most, which the highest digits show.
+  const isReduced = i32.and(i64.eqz(less[4]!), i64.ltU(less[3]!, m[3]));
+  code.if(i32.or(i64.ltS(less[4]!, 0), isReduced), () => code.return(...lowerOf(sum, less)));
+  code.if(i64.ne(m[3], 0), () => code.scope(() => returnRemainder(code, parts, less, m)));
   reduce(code, mod, a, m);
   reduce(code, mod, b, m);
-  const sum = [...a, code.i64(0n)] as Var<"i64">[];
+  const reduced = subtractedSum(code, a, b, m);
+  code.pushAll(lowerOf(reduced.sum, reduced.less));
+}
+
+type SubtractedSum = { readonly sum: readonly Var<"i64">[]; readonly less: readonly Var<"i64">[] };
+
+// a + b in five digits, and the same less m; below zero when the fifth is.
+function subtractedSum(code: Code, a: Word, b: Word, m: Word): SubtractedSum {
+  const sum = [...a, 0n].map((digit) => code.i64(digit));
   addDigits(code, sum, [...b, 0n]);
   const less = sum.map((digit) => code.i64(digit));
   subDigits(code, less, [...m, 0n]);
-  const isBelow = code.i32(i64.ltS(less[4]!, 0));
-  code.pushAll([0, 1, 2, 3].map((i) => i64.select(isBelow, sum[i]!, less[i]!)));
+  return { sum, less };
+}
+
+function lowerOf(sum: readonly Var<"i64">[], less: readonly Var<"i64">[]): Value<"i64">[] {
+  return [0, 1, 2, 3].map((i) => i64.select(i64.ltS(less[4]!, 0), sum[i]!, less[i]!));
+}
+
+// Five digits, the fifth 0 or 1, by a modulus of four limbs.
+function returnRemainder(code: Code, parts: DivisionParts, digits: readonly Var<"i64">[], m: Word): void {
+  const bits = code.i64(i64.clz(m[3]));
+  const rest = code.i64(i64.xor(bits, 63));
+  const dividend = shiftDigits(code, digits, bits, rest);
+  const divisor = prepareDivisor(code, parts, shiftDigits(code, m, bits, rest).slice(0, 4));
+  const remainder = dividend.slice(1, 5);
+  ifNotBelow(code, remainder, divisor.digits, () => subDigits(code, remainder, divisor.digits));
+  divideDigit(code, divisor, remainder, dividend[0]!);
+  returnShifted(code, remainder, bits, rest);
 }
 
 /** The body of a function that returns (a * b) mod m, 0 when m is 0. */
@@ -83,6 +117,10 @@ function finishProduct(code: Code, parts: DivisionParts, product: readonly Var<"
     });
   }
   for (let k = n - 1; k >= 0; k--) divideDigit(code, divisor, remainder, dividend[k]!);
+  returnShifted(code, remainder, bits, rest);
+}
+
+function returnShifted(code: Code, remainder: readonly Var<"i64">[], bits: Var<"i64">, rest: Var<"i64">): void {
   const limbs = remainder.map((digit, i) => code.i64(shiftedRight(remainder[i + 1] ?? 0n, digit, bits, rest)));
   code.return(...[0, 1, 2, 3].map((i) => limbs[i] ?? 0n));
 }

@@ -13,6 +13,7 @@ import {
   addDigits,
   type DivisionParts,
   divideDigit,
+  ifNotBelow,
   isBelowDigits,
   prepareDivisor,
   shiftDigits,
@@ -79,7 +80,7 @@ function learn(code: Code, parts: DivisionParts, memory: ModulusMemory, m: Word)
 
 function emitProduct(code: Code, memory: ModulusMemory, mod: FunctionIndex, a: Word, b: Word, m: Word): void {
   // One factor below the modulus is enough for a high half below it.
-  code.if(i32.eqz(isBelowDigits(a, m)), () => {
+  ifNotBelow(code, a, m, () => {
     code.if(
       isBelowDigits(b, m),
       () => swapDigits(code, a as readonly Var<"i64">[], b as readonly Var<"i64">[]),
