@@ -1,27 +1,16 @@
-// ECDSA over secp256r1 (P-256) for the P256VERIFY precompile.
+// ECDSA over secp256r1 (P-256) for the P256VERIFY precompile, made per thread on first use: our WASM kernel where the
+// engine has wide arithmetic, noble elsewhere and where portable implementations were asked for.
 
-import { bigintFromBytes } from "#base/bytes.ts";
+import { wasmFeatures } from "#wasm/features.ts";
+import { PORTABLE_CRYPTO } from "./backend.ts";
+import type { P256Backend } from "./curves/p256-backend.ts";
+import { createNobleP256 } from "./curves/p256-noble.ts";
+import { createWasmP256 } from "./curves/p256-wasm.ts";
 
-type Curve = typeof import("@noble/curves/nist.js")["p256"];
+let backend: P256Backend | null = null;
 
-let curve: Curve | null = null;
-
-/**
- * Whether a signature fits a hash and a public key.
- * @param input hash, r, s, x, y: 160 bytes; r and s outside [1, n), and points that are not on the curve, fit nothing
- */
-export function verifyP256(input: Uint8Array): boolean {
-  curve ??= (require("@noble/curves/nist.js") as typeof import("@noble/curves/nist.js")).p256;
-  try {
-    const x = bigintFromBytes(input.subarray(96, 128));
-    const y = bigintFromBytes(input.subarray(128, 160));
-    const { ORDER } = curve.Point.Fp;
-    if (x >= ORDER || y >= ORDER) return false;
-    const point = curve.Point.fromAffine({ x, y });
-    point.assertValidity();
-    const options = { lowS: false, prehash: false } as const;
-    return curve.verify(input.subarray(32, 96), input.subarray(0, 32), point.toBytes(false), options);
-  } catch {
-    return false; // r or s out of range, or no such point
-  }
+/** This thread's implementation. */
+export function p256(): P256Backend {
+  backend ??= !PORTABLE_CRYPTO && wasmFeatures().wideArithmetic ? createWasmP256() : createNobleP256();
+  return backend;
 }

@@ -30,6 +30,8 @@ const SHAPE: CurveShape = {
 };
 
 const X_SQUARED = X_SIZE ** 2n;
+// Terms of one sum: points times the parts that their scalars are cut into.
+const TERM_COUNT_MAX = 32;
 // Room for what users of the curve keep there besides: temporaries, and the constants of the maps.
 const USER_SIZE_BYTES = 220 * FIELD_SIZE_BYTES;
 
@@ -50,19 +52,21 @@ export class Bls12381Curve {
 
   constructor() {
     const size = FIELD_SIZE_BYTES;
-    const groups = PointGroup.workSizeBytes(size) + PointGroup.workSizeBytes(2 * size);
+    const g1 = { sizeBytes: size, termCountMax: TERM_COUNT_MAX };
+    const g2 = { sizeBytes: 2 * size, termCountMax: TERM_COUNT_MAX };
+    const groups = PointGroup.workSizeBytes(g1) + PointGroup.workSizeBytes(g2);
     const ownSizeBytes = size * (4 + 24 + 4 * 12) + USER_SIZE_BYTES;
     this.kernel = new CurveKernel(SHAPE, groups + Pairing.workSizeBytes(size) + ownSizeBytes);
     const { fp, fp2, calls } = this.kernel;
     this.g1 = new PointGroup(this.kernel, {
       field: fp,
       points: { double: calls.g1Double, add: calls.g1Add, addAffine: calls.g1AddAffine },
-      sizeBytes: size,
+      ...g1,
     });
     this.g2 = new PointGroup(this.kernel, {
       field: fp2,
       points: { double: calls.g2Double, add: calls.g2Add, addAffine: calls.g2AddAffine },
-      sizeBytes: 2 * size,
+      ...g2,
     });
     this.pairing = new Pairing(this.kernel, { digits: lowerBits(X_SIZE), xi: 1n, isDivisive: false });
     this.b = this.kernel.constant(4n);

@@ -58,18 +58,20 @@ class Bn254 {
 
   constructor() {
     const size = FIELD_SIZE_BYTES;
-    const groups = PointGroup.workSizeBytes(size) + PointGroup.workSizeBytes(2 * size);
+    const g1 = { sizeBytes: size, termCountMax: 2 };
+    const g2 = { sizeBytes: 2 * size, termCountMax: 0 };
+    const groups = PointGroup.workSizeBytes(g1) + PointGroup.workSizeBytes(g2);
     this.#kernel = new CurveKernel(SHAPE, groups + Pairing.workSizeBytes(size) + size * (4 + 8 + 24 + 9 * 12));
     const { fp, fp2, calls } = this.#kernel;
     this.#g1 = new PointGroup(this.#kernel, {
       field: fp,
       points: { double: calls.g1Double, add: calls.g1Add, addAffine: calls.g1AddAffine },
-      sizeBytes: size,
+      ...g1,
     });
     this.#g2 = new PointGroup(this.#kernel, {
       field: fp2,
       points: { double: calls.g2Double, add: calls.g2Add, addAffine: calls.g2AddAffine },
-      sizeBytes: 2 * size,
+      ...g2,
     });
     this.#pairing = new Pairing(this.#kernel, { digits: signedDigits(6n * X + 2n), xi: 9n, isDivisive: true });
     this.#b = this.#kernel.constant(3n);

@@ -6,9 +6,6 @@
 import type { FieldCalls, PointCalls } from "#wasm/kernels/curve.ts";
 import { type Address, type CurveKernel, inverseFp2 } from "./curve-kernel.ts";
 
-/** Terms that share doublings at a time. */
-export const TERM_COUNT_MAX = 32;
-
 const WINDOW_BITS = 5;
 const TABLE_LENGTH = 2 ** (WINDOW_BITS - 2);
 const SCALAR_BITS = 256;
@@ -22,23 +19,33 @@ export class PointGroup {
   readonly sizeBytes: number;
   readonly #tables: Address;
   readonly #digits: Int8Array[] = [];
-  readonly #lengths = new Int32Array(TERM_COUNT_MAX);
+  readonly #lengths: Int32Array;
+  readonly #termCountMax: number;
   readonly #negative: Address;
   #termCount = 0;
 
   /** Bytes that a group reserves. */
-  static workSizeBytes(coordinateSizeBytes: number): number {
-    return (TERM_COUNT_MAX * TABLE_LENGTH + 1) * 3 * coordinateSizeBytes;
+  static workSizeBytes(options: { sizeBytes: number; termCountMax: number }): number {
+    return (options.termCountMax * TABLE_LENGTH + 1) * 3 * options.sizeBytes;
   }
 
-  constructor(kernel: CurveKernel, options: { field: FieldCalls; points: PointCalls; sizeBytes: number }) {
+  /**
+   * @param options.sizeBytes of a coordinate
+   * @param options.termCountMax terms that share doublings at a time
+   */
+  constructor(
+    kernel: CurveKernel,
+    options: { field: FieldCalls; points: PointCalls; sizeBytes: number; termCountMax: number },
+  ) {
+    this.#termCountMax = options.termCountMax;
+    this.#lengths = new Int32Array(options.termCountMax);
     this.kernel = kernel;
     this.field = options.field;
     this.points = options.points;
     this.sizeBytes = options.sizeBytes;
-    this.#tables = kernel.reserve(TERM_COUNT_MAX * TABLE_LENGTH * 3 * this.sizeBytes);
+    this.#tables = kernel.reserve(options.termCountMax * TABLE_LENGTH * 3 * this.sizeBytes);
     this.#negative = kernel.reserve(3 * this.sizeBytes);
-    for (let i = 0; i < TERM_COUNT_MAX; i++) this.#digits.push(new Int8Array(SCALAR_BITS + 1));
+    for (let i = 0; i < options.termCountMax; i++) this.#digits.push(new Int8Array(SCALAR_BITS + 1));
   }
 
   /** Whether a Jacobian point is infinity. */
@@ -88,7 +95,7 @@ export class PointGroup {
 
   /** Terms that there is room for. */
   get room(): number {
-    return TERM_COUNT_MAX - this.#termCount;
+    return this.#termCountMax - this.#termCount;
   }
 
   /** Adds a term: a Jacobian point and the digits of its scalar, big-endian bytes, at most 32. */

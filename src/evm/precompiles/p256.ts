@@ -1,7 +1,7 @@
 // P256VERIFY (0x100): an ECDSA signature over secp256r1. Input: hash, r, s, x, y, a word each.
 
 import { EMPTY_BYTES } from "#base/bytes.ts";
-import { verifyP256 } from "#crypto/p256.ts";
+import { p256 } from "#crypto/p256.ts";
 import { copyPadded, type Precompile, trueWord } from "./precompile.ts";
 
 const INPUT_SIZE_BYTES = 160;
@@ -14,6 +14,6 @@ export const P256_VERIFY: Precompile = {
   gas: () => 6900,
   run: (input) => {
     if (input.length !== INPUT_SIZE_BYTES) return EMPTY_BYTES;
-    return verifyP256(copyPadded(input, 0, INPUT_SIZE_BYTES)) ? trueWord() : EMPTY_BYTES;
+    return p256().verify(copyPadded(input, 0, INPUT_SIZE_BYTES)) ? trueWord() : EMPTY_BYTES;
   },
 };
