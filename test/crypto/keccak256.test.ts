@@ -33,7 +33,7 @@ describe("keccak256", () => {
 
   test("around the ends of the input buffer", () => {
     const page = 65_536;
-    const chunk = page - 560 - ((page - 560) % 136);
+    const chunk = page - 760 - ((page - 760) % 136);
     const bytes = new SeededRandom(seed).bytes(3 * page);
     const edges = [chunk, 2 * chunk, page, 2 * page].flatMap((at) => [-136, -1, 0, 1, 135, 136].map((d) => at + d));
     for (const size of edges) {
