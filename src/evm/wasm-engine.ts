@@ -2,6 +2,7 @@
 // arena; a run is synchronous inside, so calls that overlap take turns.
 
 import type { ChainSpec } from "#chain/chain-spec.ts";
+import { EagerCompiler } from "./compiler/eager-compiler.ts";
 import type { BlockEnvironment, Engine } from "./engine.ts";
 import type { Host } from "./host.ts";
 import { EngineCounters } from "./runtime/counters.ts";
@@ -29,7 +30,11 @@ export type WasmEngine = Engine & {
 
 /** An engine for a chain. Core modules are made when a fork is first seen. */
 export async function createWasmEngine(spec: ChainSpec, options: WasmEngineOptions): Promise<WasmEngine> {
-  const thread = options.range === undefined ? ownThread() : new EvmThread(options.range);
+  const { tier } = options;
+  const thread = options.range === undefined ? ownThread(tier) : new EvmThread(options.range);
+  if (tier === "compile" || tier === "exits") {
+    thread.bridge.listener ??= new EagerCompiler(thread, { forcesExits: tier === "exits" });
+  }
   const machines = new Map<string, WasmMachine>();
   const counters = new EngineCounters();
 

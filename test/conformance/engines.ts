@@ -4,7 +4,7 @@
 import type { ChainSpec } from "#chain/chain-spec.ts";
 import type { Engine } from "#evm/engine.ts";
 import { createReferenceEngine } from "#evm/reference/engine.ts";
-import { createWasmEngine } from "#evm/wasm-engine.ts";
+import { createWasmEngine, type EngineTier } from "#evm/wasm-engine.ts";
 import type { EngineOf } from "./case.ts";
 
 /** How byte code is run: by one tier alone, with forced side exits, or by the independent engine. */
@@ -34,15 +34,27 @@ export const NO_USAGE: EngineUsage = { gasCompiled: 0n, gasInterpreted: 0n, gasU
 type MeasuredEngine = { readonly engine: Engine; readonly usage: () => EngineUsage };
 type EngineMaker = (spec: ChainSpec) => Promise<MeasuredEngine>;
 
+function wasmEngine(tier: EngineTier): EngineMaker {
+  return async (spec) => {
+    const engine = await createWasmEngine(spec, { tier });
+    const usage = () => {
+      const { gasInterpreted, gasUncompilable, gasCompiled, exits } = engine.counters;
+      return {
+        gasCompiled: BigInt(gasCompiled),
+        gasInterpreted: BigInt(gasInterpreted - gasUncompilable),
+        gasUncompilable: BigInt(gasUncompilable),
+        exitsTaken: BigInt(Object.values(exits).reduce((sum, count) => sum + count, 0)),
+      };
+    };
+    return { engine, usage };
+  };
+}
+
 /** How each mode makes its engine; null: this build has none. */
 const MAKERS: Readonly<Record<Mode, EngineMaker | null>> = {
-  interpreter: async (spec) => {
-    const engine = await createWasmEngine(spec, { tier: "interpreter" });
-    const usage = () => ({ ...NO_USAGE, gasInterpreted: BigInt(engine.counters.gasInterpreted) });
-    return { engine, usage };
-  },
-  compile: null,
-  exits: null,
+  interpreter: wasmEngine("interpreter"),
+  compile: wasmEngine("compile"),
+  exits: wasmEngine("exits"),
   reference: async (spec) => ({ engine: await createReferenceEngine(spec), usage: () => NO_USAGE }),
 };
 

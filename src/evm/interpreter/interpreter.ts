@@ -7,7 +7,7 @@
 // Exact for every opcode: gas and stack are checked one opcode at a time, in the order stack, static gas, the rest.
 // @hot bench/evm/interpreter.bench.ts
 
-import { CODE_ENTRY, CONTEXT, FRAME } from "#formats/memory/evm-arena.ts";
+import { CODE_ENTRY, CODE_FLAG_REFUSED, CONTEXT, FRAME } from "#formats/memory/evm-arena.ts";
 import type { ModuleBuilder } from "#wasm/assembler.ts";
 import { Code, i32, i64 } from "#wasm/code.ts";
 import type { FunctionEmitter, FunctionIndex, GlobalIndex, Label } from "#wasm/function-emitter.ts";
@@ -65,6 +65,10 @@ function defineAccount(module: ModuleBuilder, options: InterpreterOptions): Func
     const context = code.i32(i32.global(options.base));
     code.store64(context, CONTEXT.gasInterpreted, i64.add(i64.load(context, CONTEXT.gasInterpreted), burnt));
     const entry = code.i32(i32.load(code.param(0, "i32"), FRAME.codeEntry));
+    const isRefused = i32.and(i32.load(entry, CODE_ENTRY.flags), CODE_FLAG_REFUSED);
+    const uncompilable = i64.select(i32.or(i32.eqz(entry), isRefused), burnt, 0n);
+    const total = i64.add(i64.load(context, CONTEXT.gasUncompilable), uncompilable);
+    code.store64(context, CONTEXT.gasUncompilable, total);
     code.if(entry, () => {
       const total = code.i64(i64.add(i64.load(entry, CODE_ENTRY.gasInterpreted), burnt));
       code.store64(entry, CODE_ENTRY.gasInterpreted, total);

@@ -15,6 +15,8 @@ export type ExitReason = (typeof EXIT_REASONS)[number];
 export class EngineCounters {
   /** Gas charged by the interpreter. */
   gasInterpreted = 0;
+  /** The part of it in code that is never compiled: creation code, and what the compiler refused. */
+  gasUncompilable = 0;
   /** Gas charged in compiled code. */
   gasCompiled = 0;
   /** Hand-overs from compiled code to the interpreter. */
@@ -29,6 +31,7 @@ export class EngineCounters {
   collect(arena: Arena): void {
     const { base } = arena.range;
     this.gasInterpreted += take(arena, base + CONTEXT.gasInterpreted);
+    this.gasUncompilable += take(arena, base + CONTEXT.gasUncompilable);
     const compiled = take(arena, base + CONTEXT.gasCompiled);
     if (compiled === 0) return;
     this.gasCompiled += compiled;

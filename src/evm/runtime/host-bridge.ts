@@ -26,7 +26,7 @@ type HostImports = { readonly [Name in keyof typeof HOST_FUNCTIONS]: (...paramet
 /** Told about codes as the thread meets them. Entries are addresses of code entries. */
 export type CodeListener = {
   /** A code is in the arena for the first time. `code` is a view that later runs may overwrite. */
-  onCodeLoaded(entry: number, code: Uint8Array, codeHash: Uint8Array): void;
+  onCodeLoaded(entry: number, code: Uint8Array, codeHash: Uint8Array, fork: Hardfork): void;
   /** The interpreter has burnt `CODE_ENTRY.gasThreshold` in a code. */
   onHot(entry: number): void;
 };
@@ -152,7 +152,8 @@ export class HostBridge {
     const { bytes, words32 } = this.#arena;
     const at = words32[(entry + CODE_ENTRY.code) >> 2]!;
     const code = bytes.subarray(at, at + words32[(entry + CODE_ENTRY.size) >> 2]!);
-    this.listener.onCodeLoaded(entry, code, bytes.slice(entry + CODE_ENTRY.hash, entry + CODE_ENTRY.hash + 32));
+    const hash = bytes.slice(entry + CODE_ENTRY.hash, entry + CODE_ENTRY.hash + 32);
+    this.listener.onCodeLoaded(entry, code, hash, this.#current.fork);
   }
 
   #hasStorage(record: number): number {

@@ -80,10 +80,14 @@ export class EvmThread {
   }
 }
 
-let shared: EvmThread | null = null;
+const own = new Map<string, EvmThread>();
 
-/** The thread's own, in a memory of its own; made on first use. */
-export function ownThread(): EvmThread {
-  shared ??= new EvmThread(createRange(DEFAULT_RANGE_SIZE_BYTES));
-  return shared;
+/**
+ * The thread's own, in a memory of its own; made on first use.
+ * @param purpose each has its own arena, so that what one compiles is not what another runs
+ */
+export function ownThread(purpose: string): EvmThread {
+  let thread = own.get(purpose);
+  if (thread === undefined) own.set(purpose, (thread = new EvmThread(createRange(DEFAULT_RANGE_SIZE_BYTES))));
+  return thread;
 }

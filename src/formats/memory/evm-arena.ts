@@ -54,6 +54,8 @@ export const CONTEXT = {
   /** i64: gas charged by compiled code and by the interpreter, for the counters. */
   gasCompiled: 392,
   gasInterpreted: 400,
+  /** i64: the part of `gasInterpreted` in code that is never compiled: creation code, and what the compiler refused. */
+  gasUncompilable: 1088,
   /** i64: side exits taken in all. */
   exitCount: 408,
   /** i64: gas between two polls inside a frame; 0 for a run without a deadline. */
@@ -208,6 +210,9 @@ export const CODE_ENTRY = {
   /** 32 bytes in natural order. */
   hash: 48,
 } as const;
+
+/** Bit of `CODE_ENTRY.flags`: the compiler does not take it. */
+export const CODE_FLAG_REFUSED = 1;
 
 /** Size of a code entry. */
 export const CODE_ENTRY_SIZE_BYTES = 96;
