@@ -4,6 +4,7 @@
 // usage: bun bench/evm/hostile-tier.ts ENGINE FIRST NAME...
 
 import { readFileSync, writeFileSync } from "node:fs";
+import { smokeOr } from "../harness.ts";
 import { digestOf } from "./answer.ts";
 import { CLOCK, WALL_FLAG } from "./clock.ts";
 import { BenchWorld, LIBRARY_CONTENDER, LocalEngines, type LocalRun, type Tier, wasmContender } from "./contenders.ts";
@@ -38,7 +39,7 @@ const programs = names.length === 0 ? all : all.filter(({ name }) => names.some(
 const world = new BenchWorld();
 const contender = engine === "ethereumjs" ? LIBRARY_CONTENDER : wasmContender("auto", engine as Tier);
 const engines = new LocalEngines(contender, world);
-const honest: Program = { ...warmUpProgram(), fork: "osaka" };
+const honest: Program = { ...warmUpProgram(smokeOr(100_000, 100)), fork: "osaka" };
 
 await runHonest(40);
 for (let index = Number(first); index < programs.length; index++) {

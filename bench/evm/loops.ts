@@ -1,6 +1,7 @@
 // Programs of our own: loops around one opcode each, written in mnemonics, and Solidity that is compiled here. Sizes are
 // such that anvil takes some ten milliseconds; a seed other than zero keeps values from degenerating.
 
+import { must } from "#base/assert.ts";
 import { bigintToBytes, concatBytes } from "#base/bytes.ts";
 import { fromHex } from "#base/hex.ts";
 import { keccak256 } from "#crypto/keccak256.ts";
@@ -12,6 +13,8 @@ import { compiledContract } from "./solidity.ts";
 
 const CALLER = fromHex("1111111111111111111111111111111111111111");
 const CONTRACT = fromHex("cccccccccccccccccccccccccccccccccccccccc");
+const WARM_UP_CONTRACT = fromHex("7761726d757000000000000000000000000000c0");
+const WARM_UP_CALLER = fromHex("7761726d757000000000000000000000000000ca");
 
 /** Odd constants of full width. */
 const C = "9e3779b97f4a7c15f39cc0605cedc8341082276bf3a27251f86c6a11d0c18e95";
@@ -52,10 +55,20 @@ export function ownPrograms(): Program[] {
   return [...loops, ...compiled];
 }
 
-/** A loop that no program shares code with, to make an engine warm. */
-export function warmUpProgram(): Program {
+/** A loop that shares neither code nor address with any program, to make an engine warm. */
+export function warmUpProgram(roundCount: number): Program {
   const source = loop(`SWAP1 ${C} ADD ${DIVISOR} SWAP1 MUL DUP2 XOR SWAP1 DUP1 3e0 AND MLOAD POP DUP2 0 MSTORE`);
-  return program("warm-up", "compute", fromHex(assemble(source)), words([smokeOr(100_000, 100)]));
+  const made = program("warm-up", "compute", fromHex(assemble(source)), words([roundCount]));
+  const { code } = must(made.alloc.at(-1), "the contract");
+  const account = { balance: 0n, nonce: 0n, storage: [] };
+  return {
+    ...made,
+    alloc: [
+      { ...account, address: WARM_UP_CONTRACT, code },
+      { ...account, address: WARM_UP_CALLER, code: new Uint8Array(0) },
+    ],
+    message: { ...made.message, from: WARM_UP_CALLER, to: WARM_UP_CONTRACT },
+  };
 }
 
 function program(name: string, kind: Kind, code: Uint8Array, data: Uint8Array): Program {

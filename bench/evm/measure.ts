@@ -5,8 +5,7 @@
 //
 // The library is several hundred times slower: it gets less calls and a cap on its time, beyond which its figure is a lower bound.
 
-import { bytesEqual } from "#base/bytes.ts";
-import { toBareHex } from "#base/hex.ts";
+import { bigintFromBytes, bytesEqual } from "#base/bytes.ts";
 import type { CallOutcome } from "#evm/engine.ts";
 import { HALT_ABORTED } from "#evm/halt.ts";
 import { type Answer, differenceOf, digestOf } from "./answer.ts";
@@ -92,7 +91,7 @@ export async function measure(program: Program, field: Field): Promise<Measureme
   const driven = withDriver(program);
   await anvil.load(driven.alloc);
   world.load(driven.alloc);
-  const count = await driverCount(driven, anvil, effort);
+  const count = await driverCount(driven, answer, field);
   const differing = await compareDriven(driven, count, answer, { ...field, runs });
   if (differing !== null) return { ...found, mismatch: differing };
   for (const run of runs) await warmUp(run, driverMessage(driven, driverCountFor(run, count)), effort);
@@ -201,12 +200,21 @@ function driverCountFor(run: LocalRun, anvilCount: number): number {
   return run.name === "ethereumjs" ? Math.max(4, Math.ceil(anvilCount / LIBRARY_COUNT_SHARE)) : anvilCount;
 }
 
-async function driverCount(driven: Program, anvil: AnvilCalls, { sampleMs }: Effort): Promise<number> {
-  for (let count = 8; count < DRIVER_COUNT_MAX; count *= 2) {
+/** So many calls that a sample takes long enough, as long as twice as many all go like the single one. */
+async function driverCount(driven: Program, single: Answer, { anvil, effort }: Field): Promise<number> {
+  let count = 8;
+  while (count < DRIVER_COUNT_MAX) {
     const ns = (await anvil.timeCallNs(driven, driverMessage(driven, count))) - (await anvil.timeNothingNs());
-    if (ns > sampleMs * 1e6) return count;
+    if (ns > effort.sampleMs * 1e6) return count;
+    const { output } = await anvil.answer(driven, driverMessage(driven, 4 * count));
+    if (successesIn(output) !== (single.succeeded ? BigInt(4 * count) : 0n)) return count;
+    count *= 2;
   }
-  return DRIVER_COUNT_MAX;
+  return count;
+}
+
+function successesIn(driverOutput: Uint8Array): bigint {
+  return bigintFromBytes(driverOutput.subarray(0, 32));
 }
 
 async function warmUp(run: LocalRun, message: ProgramMessage, { warmUpMs }: Effort): Promise<void> {
@@ -248,7 +256,7 @@ async function compareDriven(driven: Program, count: number, single: Answer, fie
   for (const run of field.runs) {
     const message = driverMessage(driven, 2 * driverCountFor(run, count));
     const expected = await field.anvil.answer(driven, message);
-    const successes = BigInt(`0x${toBareHex(expected.output.subarray(0, 32))}`);
+    const successes = successesIn(expected.output);
     const wanted = single.succeeded ? BigInt(2 * driverCountFor(run, count)) : 0n;
     if (successes !== wanted) return `of the calls in a row ${successes} succeed, expected ${wanted}`;
     const difference = differenceOf(expected, answerOf(await run.call(message)));
