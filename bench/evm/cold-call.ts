@@ -9,12 +9,13 @@ import { smokeOr } from "../harness.ts";
 import { WALL_FLAG } from "./clock.ts";
 import { BenchWorld, COLD_CONTENDER, LocalEngines } from "./contenders.ts";
 import { fixturePrograms } from "./fixtures.ts";
-import { ownPrograms, warmUpProgram } from "./loops.ts";
+import { ownPrograms, warmUpCrowd, warmUpProgram } from "./loops.ts";
 import { type Program, sortAlloc } from "./program.ts";
 
 const WARM_UP_MS = 300;
 /** Short calls of other code right before each first call. */
 const CALLS_BEFORE = 50;
+const NEW_CODE_COUNT = smokeOr(1000, 10);
 
 const [rotation, folder, ...names] = process.argv.slice(2).filter((word) => word !== "--smoke" && word !== WALL_FLAG);
 const all = [...(folder ? fixturePrograms(folder) : []), ...ownPrograms()];
@@ -29,6 +30,7 @@ const seen = new Set<string>();
 const firstCallNs: Record<string, number> = {};
 
 for (const program of [long, short]) await warmUp(program);
+await meetNewCode(warmUpCrowd(NEW_CODE_COUNT));
 for (const program of ordered) await callOnce(program);
 console.log(JSON.stringify(firstCallNs));
 process.exit(0);
@@ -39,6 +41,12 @@ async function warmUp(program: Program): Promise<void> {
   const run = await engines.on(program);
   const endMs = performance.now() + WARM_UP_MS;
   while (performance.now() < endMs) await run.call(program.message);
+}
+
+/** First calls of other code, since meeting new code takes paths of its own. */
+async function meetNewCode(crowd: readonly Program[]): Promise<void> {
+  world.load(crowd[0]!.alloc);
+  for (const program of crowd) await (await engines.on(program)).call(program.message);
 }
 
 async function callOnce(program: Program): Promise<void> {

@@ -71,6 +71,21 @@ export function warmUpProgram(roundCount: number): Program {
   };
 }
 
+/** Many different contracts with state and logs, one message to each, so that meeting new code is nothing new. */
+export function warmUpCrowd(count: number): Program[] {
+  const account = { balance: 0n, nonce: 0n, storage: [] };
+  const crowd = Array.from({ length: count }, (_, i) => {
+    const source = `${(i + 1).toString(16)} SLOAD 1 ADD ${(i + 1).toString(16)} SSTORE
+      ${(i + 1).toString(16)} 0 MSTORE 20 0 KECCAK256 DUP1 20 0 LOG1 0 CALLDATALOAD ADD 0 MSTORE 20 0 RETURN`;
+    const padding = new Uint8Array((i * 61) % 4096).fill(0x5b);
+    const address = concatBytes(WARM_UP_CONTRACT.subarray(0, 16), bigintToBytes(BigInt(i), 4));
+    return { ...account, address, code: concatBytes(fromHex(assemble(source)), padding) };
+  });
+  const single = warmUpProgram(1);
+  const alloc = sortAlloc([...crowd, ...single.alloc.filter(({ code }) => code.length === 0)]);
+  return crowd.map(({ address }) => ({ ...single, alloc, message: { ...single.message, to: address } }));
+}
+
 function program(name: string, kind: Kind, code: Uint8Array, data: Uint8Array): Program {
   return {
     name,
