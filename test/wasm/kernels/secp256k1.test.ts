@@ -227,7 +227,7 @@ const OPERATIONS: Readonly<
   subtract: { emit: field.subtract, modulus: P, expected: (a, b) => a - b },
   square: { emit: (f, a) => field.square(f, a), modulus: P, expected: (a) => a * a },
   negate: { emit: (f, a) => field.negate(f, a), modulus: P, expected: (a) => -a },
-  halve: { emit: (f, a) => field.halve(f, a), modulus: P, expected: (a) => a * ((P + 1n) / 2n) },
+  threeHalves: { emit: (f, a) => field.threeHalves(f, a), modulus: P, expected: (a) => 3n * a * ((P + 1n) / 2n) },
   double: { emit: (f, a) => field.shiftLeft(f, a, 1), modulus: P, expected: (a) => 2n * a },
   eightfold: { emit: (f, a) => field.shiftLeft(f, a, 3), modulus: P, expected: (a) => 8n * a },
   normalize: { emit: (f, a) => field.normalize(f, a), modulus: P, expected: (a) => a },

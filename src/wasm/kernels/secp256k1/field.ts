@@ -129,18 +129,28 @@ export function shiftLeft(f: FunctionEmitter, a: Limbs, bits: 1 | 2 | 3): Local[
   return limbs;
 }
 
-/** a / 2: a, or a + p when it is odd, shifted right. */
-export function halve(f: FunctionEmitter, a: Limbs): Local[] {
+/** 3·a / 2: three times a, with p added when that is odd, shifted right. */
+export function threeHalves(f: FunctionEmitter, a: Limbs): Local[] {
   const odd = f.local("i64");
   const top = f.local("i64");
-  const even = f.locals("i64", 4);
-  pushLimb(f, a[0]!);
+  const tripled = f.locals("i64", 4);
+  a.forEach((limb, i) => {
+    pushLimb(f, limb);
+    f.i64Const(3);
+    f.op(I64.mulWideU);
+    if (i > 0) addToPair(f, top);
+    f.set(top);
+    f.set(tripled[i]!);
+  });
+  const [first] = tripled as [Local];
+  const before = f.local("i64");
+  f.get(first);
+  f.tee(before);
   f.i64Const(1);
   f.op(I64.and);
   f.set(odd);
-  // a + p is a − C with the bit 2^256 set, unless the subtraction borrows from it.
-  assignLimbs(f, even, a);
-  pushPair(f, a[0]!, a[1]!);
+  // p is 2^256 − C.
+  pushPair(f, tripled[0]!, tripled[1]!);
   f.i64Const(0);
   f.get(odd);
   f.op(I64.sub);
@@ -148,32 +158,50 @@ export function halve(f: FunctionEmitter, a: Limbs): Local[] {
   f.op(I64.and);
   f.i64Const(0);
   f.op(I64.sub128);
-  f.set(even[1]!);
-  f.set(even[0]!);
-  f.get(odd);
-  f.set(top);
-  f.get(even[1]!);
+  f.set(tripled[1]!);
+  f.set(first);
+  addTo(f, top, () => f.get(odd));
+  f.get(tripled[1]!);
   f.i64Const(-1);
   f.op(I64.eq);
   f.if(() => {
-    pushIsBorrowed(f, even, a);
-    borrowFromHigh(f, even);
-    f.get(top);
-    f.op(I64.add);
-    f.set(top);
+    addTo(f, top, () => {
+      pushIsBorrowed(f, tripled, [before]);
+      borrowFromHigh(f, tripled);
+    });
   });
-  const limbs = f.locals("i64", 4);
-  for (let i = 0; i < 4; i++) {
-    f.get(even[i]!);
+  return shiftRightAndFold(f, tripled, top);
+}
+
+// (limbs + top·2^256) / 2, for top below 4.
+function shiftRightAndFold(f: FunctionEmitter, limbs: readonly Local[], top: Local): Local[] {
+  const shifted = f.locals("i64", 4);
+  const excess = f.local("i64");
+  shifted.forEach((limb, i) => {
+    f.get(limbs[i]!);
     f.i64Const(1);
     f.op(I64.shrU);
-    f.get(i < 3 ? even[i + 1]! : top);
+    f.get(limbs[i + 1] ?? top);
     f.i64Const(63);
     f.op(I64.shl);
     f.op(I64.or);
-    f.set(limbs[i]!);
-  }
-  return limbs;
+    f.set(limb);
+  });
+  f.get(top);
+  f.i64Const(1);
+  f.op(I64.shrU);
+  f.i64Const(FIELD_FOLD);
+  f.op(I64.mul);
+  f.set(excess);
+  foldIn(f, shifted, excess);
+  return shifted;
+}
+
+function addTo(f: FunctionEmitter, target: Local, push: () => void): void {
+  push();
+  f.get(target);
+  f.op(I64.add);
+  f.set(target);
 }
 
 /** The same element below p. */

@@ -10,17 +10,16 @@
 import type { FunctionEmitter, FunctionIndex, Local } from "../../function-emitter.ts";
 import { CONTROL, I32, I64, type PlainOpcode } from "../../opcodes.ts";
 import {
-  add,
   type Element,
   FIELD_FOLD,
   FIELD_PRIME,
   foldOut,
-  halve,
   multiply,
   pushIsZeroElement,
   shiftLeft,
   square,
   subtract,
+  threeHalves,
 } from "./field.ts";
 import type { FieldCalls } from "./field-calls.ts";
 import { AFFINE_SIZE_BYTES, ELEMENT_SIZE_BYTES, OFFSET } from "./layout.ts";
@@ -49,9 +48,8 @@ export function emitDouble(f: FunctionEmitter, point: Local): void {
   const y = loadElement(f, point, Y);
   const z = loadElement(f, point, Z);
   storeLimbs(f, point, Z, multiply(f, y, z));
-  const xx = square(f, x);
   const yy = square(f, y);
-  const slope = halve(f, add(f, shiftLeft(f, xx, 1), xx));
+  const slope = threeHalves(f, square(f, x));
   const s = multiply(f, x, yy);
   const newX = subtract(f, square(f, slope), shiftLeft(f, s, 1));
   storeLimbs(f, point, X, newX);
