@@ -1,6 +1,6 @@
-// keccak256 on our WebAssembly kernel against hash-wasm and @noble/hashes, and against Bun's built-in SHA3-256, which runs the
-// same permutation natively but cannot compute Ethereum's padding (so it answers its own digest and is timed alone,
-// not compared).
+// keccak256 on our WebAssembly kernel against hash-wasm and @noble/hashes, and against Bun's built-in SHA3-256, which
+// runs the same permutation natively but cannot compute Ethereum's padding (so it answers its own digest and is timed
+// alone, not compared).
 
 import { keccak_256 } from "@noble/hashes/sha3.js";
 import { createKeccak } from "hash-wasm";

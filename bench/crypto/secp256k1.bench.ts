@@ -1,5 +1,5 @@
-// Sender recovery by our WebAssembly kernel against libsecp256k1 as an add-on, the same compiled to WebAssembly (tiny-secp256k1)
-// and @noble/curves; signing by the add-on against @noble/curves.
+// Sender recovery by our WebAssembly kernel against libsecp256k1 as an add-on, the same compiled to WebAssembly
+// (tiny-secp256k1) and @noble/curves; signing by the add-on against @noble/curves.
 
 import { recover as recoverByTiny } from "tiny-secp256k1";
 import { must } from "#base/assert.ts";

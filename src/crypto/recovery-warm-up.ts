@@ -1,6 +1,7 @@
-// Recoveries of known answers, a few at a time, so that the engine has optimized the kernel before the first transactions arrive: until
-// then one takes 100 to 600 µs instead of 40. Threads share the optimized code, so one thread warms up for all. Answers are
-// checked to the end: the optimizing tier makes other machine code than the one the self-test at start has seen.
+// Recoveries of known answers, a few at a time, so that the engine has optimized the kernel before the first
+// transactions arrive: until then one takes 100 to 600 µs instead of 40. Threads share the optimized code, so one
+// thread warms up for all. Answers are checked to the end: the optimizing tier makes other machine code than the one
+// the self-test at start has seen.
 
 import { bytesEqual } from "#base/bytes.ts";
 import { fromHex } from "#base/hex.ts";

@@ -1,6 +1,6 @@
 // The three curve operations and who can do them: all three libsecp256k1 (native) and noble, recovery alone our WASM
-// kernel, which never sees a private key. `secp256k1.ts` does all range checks before it calls one, so that they see only inputs
-// on which they agree.
+// kernel, which never sees a private key. `secp256k1.ts` does all range checks before it calls one, so that they see
+// only inputs on which they agree.
 
 /** Something that recovers public keys. Arguments have passed the range checks of `secp256k1.ts`. */
 export interface KeyRecoverer {

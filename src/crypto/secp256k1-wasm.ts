@@ -1,5 +1,6 @@
-// Key recovery by our WebAssembly kernel: 1.4 times as fast as libsecp256k1's add-on. Opened per thread on first use. It takes
-// variable time and never sees a private key. Absent where the engine lacks wide arithmetic, or where it was ruled out.
+// Key recovery by our WebAssembly kernel: 1.4 times as fast as libsecp256k1's add-on. Opened per thread on first use.
+// It takes variable time and never sees a private key. Absent where the engine lacks wide arithmetic, or where it was
+// ruled out.
 
 import { wasmFeatures } from "#wasm/features.ts";
 import { createSecp256k1Kernel, type Secp256k1Kernel } from "#wasm/kernels/secp256k1/kernel.ts";

@@ -1,5 +1,5 @@
-// Where this thread's hash and recovery kernels live, and what they run. A node's threads are given ranges of its arena and
-// the modules that the main thread compiled: a module brings its optimized code along, so that a kernel which one
+// Where this thread's hash and recovery kernels live, and what they run. A node's threads are given ranges of its arena
+// and the modules that the main thread compiled: a module brings its optimized code along, so that a kernel which one
 // thread has warmed up is fast in all (first recovery 42 µs instead of 600). Any other thread makes both on first use.
 
 import { assert } from "#base/assert.ts";
@@ -37,7 +37,10 @@ export function placeKernels(kernels: ThreadKernels): void {
   Object.assign(modules, kernels.modules);
 }
 
-/** The range of a kernel in this thread: its own memory of a few pages, for all kernels together, unless it was given one. */
+/**
+ * The range of a kernel in this thread: its own memory of a few pages, for all kernels together, unless it was given
+ * one.
+ */
 export function kernelPlacement(name: KernelName): KernelPlacement {
   ranges ??= ownRanges();
   return ranges[name];

@@ -1,9 +1,9 @@
-// Keccak-256 in WebAssembly over a range of a memory. The permutation does two rounds per turn, from one copy of the state in
-// memory to another and back: the optimizing tier makes most loads part of the instruction that needs them, where lanes
-// in locals are spilled by it. Six lanes are kept inverted ("lane complementing"), which leaves one inversion of five
-// in each row. Round constants are loaded, not inlined. Measured: 237 ns per permutation; with lanes in locals 303, in
-// memory without inverted lanes 297, four rounds per turn 244, fully unrolled 1.5 times as long, two messages at once
-// by SIMD 1.6 times.
+// Keccak-256 in WebAssembly over a range of a memory. The permutation does two rounds per turn, from one copy of the
+// state in memory to another and back: the optimizing tier makes most loads part of the instruction that needs them,
+// where lanes in locals are spilled by it. Six lanes are kept inverted ("lane complementing"), which leaves one
+// inversion of five in each row. Round constants are loaded, not inlined. Measured: 237 ns per permutation; with lanes
+// in locals 303, in memory without inverted lanes 297, four rounds per turn 244, fully unrolled 1.5 times as long, two
+// messages at once by SIMD 1.6 times.
 //
 // The kernel's range, from `base` (a multiple of 8):
 //
@@ -127,8 +127,8 @@ const ROUND_COUNT = 24;
 // Lanes that are stored inverted.
 const INVERTED_LANES: ReadonlySet<number> = new Set([1, 2, 8, 12, 17, 20]);
 
-// χ of each row over such lanes: the operation between the two neighbours for each of the five results, and the one lane
-// that some of them need the other way round.
+// χ of each row over such lanes: the operation between the two neighbours for each of the five results, and the one
+// lane that some of them need the other way round.
 const CHI: readonly { operations: string; flippedLane: number; flippedIn: readonly number[] }[] = [
   { operations: "||&|&", flippedLane: 2, flippedIn: [1] },
   { operations: "|&||&", flippedLane: 4, flippedIn: [2] },

@@ -1,5 +1,6 @@
-// The recovery kernel against libsecp256k1 and noble: random signatures by the thousand, and every exception that a stranger's choice of
-// hash, r and s can lead the additions into. Field arithmetic and inversion are checked alone at their edges too.
+// The recovery kernel against libsecp256k1 and noble: random signatures by the thousand, and every exception that a
+// stranger's choice of hash, r and s can lead the additions into. Field arithmetic and inversion are checked alone at
+// their edges too.
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { secp256k1 as noble } from "@noble/curves/secp256k1.js";

@@ -1,5 +1,6 @@
-// Field arithmetic on elements in memory, by calls of functions that each hold one product: for everything that is not in the innermost
-// loop. Inlined throughout, the module would have 86 KB instead of 30, and take three times as long to emit and compile.
+// Field arithmetic on elements in memory, by calls of functions that each hold one product: for everything that is not
+// in the innermost loop. Inlined throughout, the module would have 86 KB instead of 30, and take three times as long to
+// emit and compile.
 
 import type { FunctionEmitter, FunctionIndex, Local, ValueType } from "../../function-emitter.ts";
 import { multiply, square, squareTimes } from "./field.ts";

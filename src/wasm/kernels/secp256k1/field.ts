@@ -1,7 +1,8 @@
 // Arithmetic modulo p = 2^256 − C, C = 2^32 + 977, while a function is emitted. An element is 4 limbs with any value
-// below 2^256, so p or more is allowed; `normalize` gives the one below p. What passes 2^256 is folded in as a multiple of C; the
-// second carry that this may cause (chance 2^-60) sits behind a branch, which is faster than arithmetic without one:
-// 16.0 against 18.4 ns for a product. Saturated limbs need 21 multiplications, five limbs of 52 bits 31 (22 ns).
+// below 2^256, so p or more is allowed; `normalize` gives the one below p. What passes 2^256 is folded in as a multiple
+// of C; the second carry that this may cause (chance 2^-60) sits behind a branch, which is faster than arithmetic
+// without one: 16.0 against 18.4 ns for a product. Saturated limbs need 21 multiplications, five limbs of 52 bits 31
+// (22 ns).
 
 import type { FunctionEmitter, Local } from "../../function-emitter.ts";
 import { I32, I64 } from "../../opcodes.ts";

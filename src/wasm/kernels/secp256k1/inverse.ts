@@ -1,9 +1,10 @@
-// Inversion modulo an odd prime by division steps of Bernstein and Yang: 62 steps at a time on the lowest words give a 2×2
-// matrix, which is then applied to the whole numbers. Numbers are five limbs of 62 bits; all but the highest of a
-// changing number are in [0, 2^62), the highest carries the sign. About 1.2 µs; a power by Fermat takes 3.5. Variable time.
+// Inversion modulo an odd prime by division steps of Bernstein and Yang: 62 steps at a time on the lowest words give a
+// 2×2 matrix, which is then applied to the whole numbers. Numbers are five limbs of 62 bits; all but the highest of a
+// changing number are in [0, 2^62), the highest carries the sign. About 1.2 µs; a power by Fermat takes 3.5. Variable
+// time.
 //
-// Kept through the rounds, m the modulus and a the input: f = d·a, g = e·a modulo m, from f = m, d = 0, g = a, e = 1 until
-// g = 0; then f is 1 or −1.
+// Kept through the rounds, m the modulus and a the input: f = d·a, g = e·a modulo m, from f = m, d = 0, g = a, e = 1
+// until g = 0; then f is 1 or −1.
 //
 // @see https://gcd.cr.yp.to/safegcd-20190413.pdf
 
@@ -127,8 +128,8 @@ function takeSteps(f: FunctionEmitter, at: { left: Local; right: Local; balance:
   });
 }
 
-// Adds the multiple of the odd one that clears the next bits of the other: up to 6, as many as neither the steps left nor
-// the next exchange limit. low·(low² − 2) is −1/low modulo 2^6.
+// Adds the multiple of the odd one that clears the next bits of the other: up to 6, as many as neither the steps left
+// nor the next exchange limit. low·(low² − 2) is −1/low modulo 2^6.
 function cancelLowBits(
   f: FunctionEmitter,
   steps: { low: Local; high: Local; stepsLeft: Local; factor: Local },

@@ -1,5 +1,5 @@
-// secp256k1 public key recovery in WebAssembly over a range of a memory: about 41 µs where libsecp256k1's add-on takes 62. Variable time
-// throughout: it must never see a private key. It needs wide arithmetic (`wasmFeatures`).
+// secp256k1 public key recovery in WebAssembly over a range of a memory: about 41 µs where libsecp256k1's add-on takes
+// 62. Variable time throughout: it must never see a private key. It needs wide arithmetic (`wasmFeatures`).
 //
 //   hash, r‖s ─▶ lift r to R ─▶ digits of u1, u2 ─▶ table of R ─▶ sum by digits ─▶ affine x‖y
 
@@ -35,9 +35,11 @@ export type Secp256k1Kernel = {
 };
 
 /**
- * Makes a kernel and its tables, one or two milliseconds. One thread uses it at a time: it keeps intermediate values in its range.
+ * Makes a kernel and its tables, one or two milliseconds. One thread uses it at a time: it keeps intermediate values in
+ * its range.
  * @param placement a range of at least `SECP256K1_RANGE_SIZE_BYTES`
- * @param compiled what `emitSecp256k1Module` gave for the kind of memory, compiled; emitted and compiled here without it
+ * @param compiled what `emitSecp256k1Module` gave for the kind of memory, compiled; emitted and compiled here without
+ *   it
  */
 export function createSecp256k1Kernel(placement: KernelPlacement, compiled?: WebAssembly.Module): Secp256k1Kernel {
   const { memory, base } = placement;

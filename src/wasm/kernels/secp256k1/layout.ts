@@ -1,5 +1,5 @@
-// The memory of a secp256k1 kernel, from its base on. A field element takes 32 bytes, an affine point 64 (x, y), a Jacobian
-// one 96 (x, y, z), where z = 0 is the point at infinity.
+// The memory of a secp256k1 kernel, from its base on. A field element takes 32 bytes, an affine point 64 (x, y), a
+// Jacobian one 96 (x, y, z), where z = 0 is the point at infinity.
 //
 //   arguments     hash 32, r‖s 64, result x‖y 64
 //   scratch       accumulator 96, common z 32, its product with the accumulator's 32, ratio of two z 32, point 64, its double 96,
@@ -12,8 +12,8 @@
 /** Bits of a digit of the multiplier of R: 8 odd multiples, made for every signature. */
 export const KEY_WINDOW_BITS = 5;
 /**
- * Bits of a digit of the multiplier of G. Measured for a recovery: 42.6 µs with 8, 40.9 with 10, 40.5 with 12, whose tables
- * take 128 KB and four times as long to make.
+ * Bits of a digit of the multiplier of G. Measured for a recovery: 42.6 µs with 8, 40.9 with 10, 40.5 with 12, whose
+ * tables take 128 KB and four times as long to make.
  */
 export const BASE_WINDOW_BITS = 10;
 /** Bits that one of the four interleaved multipliers has. */

@@ -1,11 +1,11 @@
 // Points of y² = x³ + 7 while a function is emitted: doubling, addition of a table's point, tables of odd multiples.
 //
-// The points of a table share one z by choice: seen on the isomorphic curve where that z is 1 they are affine, so that the
-// accumulator adds them by the short formula. Points of G are affine on the curve itself: for them the accumulator's z is
-// taken times the common one.
+// The points of a table share one z by choice: seen on the isomorphic curve where that z is 1 they are affine, so that
+// the accumulator adds them by the short formula. Points of G are affine on the curve itself: for them the
+// accumulator's z is taken times the common one.
 //
-// Additions hold for all points: keys and signatures are a stranger's choice, and with R = k·G every case can be made to
-// occur.
+// Additions hold for all points: keys and signatures are a stranger's choice, and with R = k·G every case can be made
+// to occur.
 
 import type { FunctionEmitter, FunctionIndex, Local } from "../../function-emitter.ts";
 import { CONTROL, I32, I64, type PlainOpcode } from "../../opcodes.ts";
@@ -57,8 +57,8 @@ export function emitDouble(f: FunctionEmitter, point: Local): void {
 }
 
 /**
- * Adds an affine point in place: 8 products, 3 squares. Parameters: the sum, the point, −1 to subtract it or 0 (i64), and the
- * sum's z as seen from the point's curve. The new z over the old one goes to its place.
+ * Adds an affine point in place: 8 products, 3 squares. Parameters: the sum, the point, −1 to subtract it or 0 (i64),
+ * and the sum's z as seen from the point's curve. The new z over the old one goes to its place.
  */
 export function emitAddition(f: FunctionEmitter, base: Local, double: FunctionIndex): void {
   const [sum, point, sign, fullZ] = f.params as [Local, Local, Local, Local];

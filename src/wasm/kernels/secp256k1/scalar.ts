@@ -78,8 +78,9 @@ export function splitScalar(f: FunctionEmitter, k: Limbs): { first: SignedHalf; 
 }
 
 /**
- * Writes the digits of a 128-bit number from an address on, one i16 every 8 bytes, the lowest first: odd, below 2^(width−1) in size,
- * and after each at least width − 1 zeros, which are not written. The number is lost. Positions go up to 128.
+ * Writes the digits of a 128-bit number from an address on, one i16 every 8 bytes, the lowest first: odd, below
+ * 2^(width−1) in size, and after each at least width − 1 zeros, which are not written. The number is lost. Positions go
+ * up to 128.
  */
 export function emitDigits(
   f: FunctionEmitter,
