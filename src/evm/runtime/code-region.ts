@@ -7,28 +7,24 @@ import {
   ACCOUNT_FLAG_DIRTY,
   CODE_ENTRY,
   CODE_ENTRY_SIZE_BYTES,
-  CODE_MAP_JUMPDEST,
   CODE_PADDING_BYTES,
   CONTEXT,
   JOURNAL_CODE,
 } from "#formats/memory/evm-arena.ts";
 import { type Code, i32, i64, type Operand32, type Value, type Var } from "#wasm/code.ts";
+import { emitJumpMap } from "../bytecode/jump-map.ts";
 import type { Core } from "./core.ts";
 import { foldLimbs } from "./hashing.ts";
 import { appendEntry } from "./journal.ts";
 import { EXHAUSTED } from "./status.ts";
 import { copyWord } from "./word-memory.ts";
 
-const JUMPDEST = 0x5b;
-const PUSH1 = 0x60;
-const PUSH_COUNT = 32;
-
 /** No amount of gas burnt is enough: until the JavaScript side says otherwise, code is never hot. */
 const NEVER_HOT = (1n << 63n) - 1n;
 
 /** Defines the functions of this subject. */
 export function defineCodeRegion(core: Core): void {
-  core.define("analyze", emitAnalyze);
+  core.define("analyze", emitJumpMap);
   core.define("findCode", (code) => {
     const hash = code.param(0, "i32");
     code.return(i32.load(emitCodeProbe(core, code, hash)));
@@ -40,22 +36,6 @@ export function defineCodeRegion(core: Core): void {
 /** Bytes that code of a size takes with its padding; a multiple of 8. */
 export function paddedCodeSize(size: Operand32): Value<"i32"> {
   return i32.and(i32.add(size, CODE_PADDING_BYTES + 7), -8);
-}
-
-// The map is zero where there is no destination.
-function emitAnalyze(code: Code): void {
-  const start = code.param(0, "i32");
-  const end = code.i32(i32.add(start, code.param(1, "i32")));
-  const toMap = code.i32(i32.sub(code.param(2, "i32"), start));
-  const at = code.i32(start);
-  const opcode = code.i32();
-  code.while(i32.ltU(at, end), () => {
-    code.set(opcode, i32.load8(at));
-    code.if(i32.eq(opcode, JUMPDEST), () => code.store8(i32.add(at, toMap), 0, CODE_MAP_JUMPDEST));
-    const pushed = i32.sub(opcode, PUSH1);
-    code.set(at, i32.add(at, 1));
-    code.if(i32.ltU(pushed, PUSH_COUNT), () => code.set(at, i32.add(at, i32.add(pushed, 1))));
-  });
 }
 
 /** The entry of the index that names the code, or the free one where it belongs. Half of them are always free. */

@@ -16,7 +16,7 @@ export const HOST_FUNCTIONS = {
   loadAccount: { params: [ADDRESS], results: [] },
   /** (slot) Fills value and original value. */
   loadSlot: { params: [ADDRESS], results: [] },
-  /** (account) Makes a code entry for the account's code hash. */
+  /** (account) Asks for the account's code, and makes a code entry for its hash when there is none. */
   loadCode: { params: [ADDRESS], results: [] },
   /** (account) → whether the Host has slots of it. */
   hasStorage: { params: [ADDRESS], results: ["i32"] },

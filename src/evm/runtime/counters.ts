@@ -13,6 +13,8 @@ export type ExitReason = (typeof EXIT_REASONS)[number];
 
 /** See the head of the file. */
 export class EngineCounters {
+  /** Top-level frames run, by whichever machine. */
+  runs = 0;
   /** Gas charged by the interpreter. */
   gasInterpreted = 0;
   /** The part of it in code that is never compiled: creation code, and what the compiler refused. */

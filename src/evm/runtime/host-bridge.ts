@@ -137,8 +137,11 @@ export class HostBridge {
   #loadCode(record: number): void {
     const { bytes, words32 } = this.#arena;
     const { host, core } = this.#current;
-    const hash = bytes.slice(record + ACCOUNT.codeHash, record + ACCOUNT.codeHash + 32);
+    const hash =
+      this.loaded[this.indexOf(record)]?.codeHash ??
+      bytes.slice(record + ACCOUNT.codeHash, record + ACCOUNT.codeHash + 32);
     const code = must(host.code(hash), "the code of an account is missing from the state");
+    if (core.findCode(record + ACCOUNT.codeHash) !== 0) return;
     const entry = core.addCode(record + ACCOUNT.codeHash, code.length);
     if (entry === 0) return;
     const at = words32[(entry + CODE_ENTRY.code) >> 2]!;

@@ -21,6 +21,9 @@ import type { EvmThread } from "./thread.ts";
 /** Gas between two looks at the deadline: some tenths of a millisecond. */
 const POLL_INTERVAL_GAS = 100_000;
 
+/** Gas is signed in the machine. */
+const GAS_MAX = (1n << 63n) - 1n;
+
 /** See the head of the file. */
 export class WasmMachine implements Machine {
   readonly #thread: EvmThread;
@@ -41,6 +44,7 @@ export class WasmMachine implements Machine {
 
   /** See {@link Machine}. */
   async run(frame: Frame, context: TransactionContext, env: BlockEnvironment, host: Host): Promise<FrameResult> {
+    this.#counters.runs++;
     const result = this.runNow(frame, context, env, host);
     if (typeof result !== "string") return result;
     this.#counters.fallbacks[result]++;
@@ -78,7 +82,7 @@ export class WasmMachine implements Machine {
     return (
       frame.data.length <= arena.inputCapacityBytes &&
       context.blobVersionedHashes.length <= arena.blobHashCapacity &&
-      frame.gas <= BigInt(Number.MAX_SAFE_INTEGER)
+      frame.gas <= GAS_MAX
     );
   }
 
@@ -132,14 +136,13 @@ export class WasmMachine implements Machine {
 
   #writeFrame(frame: Frame): void {
     const { arena } = this.#thread;
-    const { firstFrame, bytes, words32 } = arena;
+    const { firstFrame, bytes, words32, words64 } = arena;
     bytes.fill(0, firstFrame, firstFrame + FRAME_SIZE_BYTES);
     writeAddress(arena, firstFrame + FRAME.caller, frame.caller);
     if (frame.to !== null) writeAddress(arena, firstFrame + FRAME.address, frame.to);
     writeInteger(arena, firstFrame + FRAME.value, frame.value);
-    const gas = Number(frame.gas);
-    assert(gas >= 0, "a frame has gas");
-    writeCount(arena, firstFrame + FRAME.gas, gas);
+    assert(frame.gas >= 0n, "a frame has gas");
+    words64[(firstFrame + FRAME.gas) >> 3] = frame.gas;
     const input = this.#thread.field(CONTEXT.input);
     bytes.set(frame.data, input);
     words32[(firstFrame + FRAME.input) >> 2] = input;

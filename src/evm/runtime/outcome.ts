@@ -21,7 +21,7 @@ import {
 } from "#formats/memory/evm-arena.ts";
 import type { Host } from "../host.ts";
 import type { FrameResult } from "../machine.ts";
-import { readAddress, readCount, readHash, readInteger } from "./arena-words.ts";
+import { readAddress, readHash, readInteger } from "./arena-words.ts";
 import { haltWordsOf } from "./halt-words.ts";
 import type { HostBridge } from "./host-bridge.ts";
 import type { Arena } from "./range.ts";
@@ -46,10 +46,10 @@ export function readOutcome(run: FinishedRun): FrameResult {
   const { arena, status, gas } = run;
   const frame = arena.firstFrame;
   const isSuccess = status === RETURNED;
-  const gasLeft = isSuccess || status === REVERTED ? readCount(arena, frame + FRAME.gas) : 0;
+  const gasLeft = isSuccess || status === REVERTED ? arena.words64[(frame + FRAME.gas) >> 3]! : 0n;
   const touched = run.hasTouched ? accountsWith(arena, ACCOUNT_FLAG_TOUCHED) : NOTHING;
   const output = isSuccess || status === REVERTED ? readOutput(arena, frame) : EMPTY_BYTES;
-  const gasUsed = gas - BigInt(gasLeft);
+  const gasUsed = gas - gasLeft;
   if (!isSuccess) {
     const halt = haltWordsOf(arena, status, frame);
     return { halt, gasUsed, refund: 0n, output, logs: [], destroyed: NOTHING, touched };

@@ -51,6 +51,20 @@ const CODE_INDEX_ENTRY_COUNT = 1 << 15;
 /** Every frame up to the deepest with a full stack. */
 const STACKS_SIZE_BYTES_MAX = 34 * 1024 * 1024;
 
+/** The part of a range that is left for EVM memories, when the stacks are taken off; see {@link layOutRange}. */
+const MEMORIES_SHARE = 0.45;
+/** Frames that can be open at a time. */
+const OPEN_FRAME_COUNT_MAX = 1025;
+
+/**
+ * Size of the range in which no run with this much gas lacks room for EVM memory: n frames that share gas g can have
+ * 32 √(512 g n) bytes, since w words cost at least w² / 512.
+ */
+export function rangeSizeForGas(gas: number): number {
+  const memoryBytes = 32 * Math.sqrt(512 * gas * OPEN_FRAME_COUNT_MAX);
+  return Math.max(RANGE_SIZE_BYTES_MIN, Math.ceil((memoryBytes + STACKS_SIZE_BYTES_MAX) / MEMORIES_SHARE));
+}
+
 /** A memory of its own for one range. It counts towards the process's limit. */
 export function createRange(sizeBytes: number): ArenaRange {
   const pages = Math.ceil(sizeBytes / PAGE_SIZE_BYTES);
@@ -58,7 +72,10 @@ export function createRange(sizeBytes: number): ArenaRange {
   return { memory, base: 0, sizeBytes: pages * PAGE_SIZE_BYTES };
 }
 
-/** Lays a range out, whose bytes are zero. Nothing else may write there from now on. */
+/**
+ * Lays a range out: zero bytes, or what a thread that has ended left in a range of the same size. Nothing else may write there
+ * from now on.
+ */
 export function layOutRange(range: ArenaRange): Arena {
   const { memory, base, sizeBytes } = range;
   assert(base % 64 === 0 && sizeBytes % 64 === 0, "a range begins and ends at a multiple of 64");
@@ -66,15 +83,19 @@ export function layOutRange(range: ArenaRange): Arena {
   const buffer = memory.buffer as unknown as SharedArrayBuffer;
   assert(base + sizeBytes <= buffer.byteLength, "the range ends behind the memory");
   const words32 = new Uint32Array(buffer);
+  const isUsed = words32[(base + CONTEXT.stacks) >> 2] !== 0;
+  const bytes = new Uint8Array(buffer);
+  bytes.fill(0, base, base + CONTEXT_SIZE_BYTES);
   const firstFrame = base + CONTEXT_SIZE_BYTES;
   const keccakBase = firstFrame + FRAME_COUNT * FRAME_SIZE_BYTES;
   const layout = new Layout({ words32, context: base, free: keccakBase + align(KECCAK_SCRATCH_SIZE_BYTES) });
   layOutRegions(layout, base + sizeBytes, sizeBytes);
+  if (isUsed) clearIndexes(layout, bytes);
   const words64 = new BigUint64Array(buffer);
   words64[(base + CONTEXT.hashSeed) >> 3] = crypto.getRandomValues(new BigUint64Array(1))[0]! | 1n;
   return {
     range,
-    bytes: new Uint8Array(buffer),
+    bytes,
     words32,
     words64,
     keccakBase,
@@ -110,6 +131,19 @@ function layOutRegions(layout: Layout, end: number, sizeBytes: number): void {
   layout.set(CONTEXT.keccakCacheMask, KECCAK_CACHE_ENTRY_COUNT - 1);
   // Words are read up to 32 bytes past the end of what is checked.
   layout.region(CONTEXT.memories, CONTEXT.memoriesEnd, end - layout.free - 64);
+}
+
+/** Nothing that the thread before knew may be found. */
+function clearIndexes(layout: Layout, bytes: Uint8Array): void {
+  const indexes = [
+    [CONTEXT.accountIndex, CONTEXT.accountIndexMask, INDEX_ENTRY_SIZE_BYTES],
+    [CONTEXT.slotIndex, CONTEXT.slotIndexMask, INDEX_ENTRY_SIZE_BYTES],
+    [CONTEXT.codeIndex, CONTEXT.codeIndexMask, 4],
+  ] as const;
+  for (const [index, mask, entrySizeBytes] of indexes) {
+    const start = layout.field(index);
+    bytes.fill(0, start, start + (layout.field(mask) + 1) * entrySizeBytes);
+  }
 }
 
 /** Hands out the bytes of a range from its beginning. */

@@ -170,12 +170,9 @@ function emitEnsureCode(core: Core, code: Code): void {
   const account = code.param(0, "i32");
   code.if(i32.load(account, ACCOUNT.codeEntry), () => code.return());
   code.if(i32.eqz(hasCode(account)), () => code.return());
-  const hash = code.i32(i32.add(account, ACCOUNT.codeHash));
-  const entry = code.i32(core.call32(code, "findCode", hash));
-  code.if(i32.eqz(entry), () => {
-    core.call(code, "loadCode", account);
-    code.set(entry, core.call32(code, "findCode", hash));
-  });
+  // The Host is asked even where the thread knows the code: it may keep account of what is read.
+  core.call(code, "loadCode", account);
+  const entry = code.i32(core.call32(code, "findCode", i32.add(account, ACCOUNT.codeHash)));
   // Otherwise the import has noted the failure.
   code.if(entry, () => {
     code.store32(account, ACCOUNT.codeEntry, entry);
