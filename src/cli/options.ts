@@ -233,9 +233,9 @@ export const OPTION_TABLE = {
     flag: "engine",
     kind: "enum",
     group: "Sequencer",
-    values: ["reference"],
-    default: "reference",
-    help: "Which EVM executes",
+    values: ["wasm", "reference"],
+    default: "wasm",
+    help: "Which EVM executes: the one made here, or the independent one that checks it",
   },
   verifyWorkerCount: {
     flag: "verify-workers",
@@ -480,8 +480,8 @@ export const OPTION_TABLE = {
     group: "RPC",
     minimum: 1,
     maximum: 64,
-    default: computed("a quarter of the cores", ({ coreCount }) => Math.max(1, Math.floor(coreCount / 4))),
-    help: "Threads that answer eth_call, estimates and log queries",
+    default: computed("a quarter of the cores, 2 or more", ({ coreCount }) => Math.max(2, Math.floor(coreCount / 4))),
+    help: "Threads that answer eth_call, estimates and log queries; the first of several runs no code",
   },
   logLevel: {
     flag: "log-level",

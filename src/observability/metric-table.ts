@@ -86,8 +86,16 @@ export const METRIC_TABLE = {
     reason: ["log", "state", "block gas", "checkpoint"],
   }),
   transactions_too_large_total: counter("Transactions dropped because no record can hold what they do."),
-  engine_used_total: counter("Transactions by the engine that ran them.", {
-    kind: ["reference", "interpreter", "compiler"],
+  engine_used_total: counter("Transactions and calls by the engine that ran them.", { kind: ["wasm", "reference"] }),
+  engine_fallbacks_total: counter(
+    "Runs that did not fit into their thread's memory and went to the reference engine.",
+    {
+      reason: ["exhausted", "oversized"],
+    },
+  ),
+  engine_gas_total: counter("Gas charged in byte code, by what ran it.", { tier: ["interpreted", "compiled"] }),
+  engine_exits_total: counter("Times that compiled code handed over to the interpreter.", {
+    reason: ["gas", "unvisited", "jump", "stack", "opcode", "size", "forced"],
   }),
 
   txpool_pending: gauge("sum", "Transactions that wait in the pool."),

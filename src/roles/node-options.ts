@@ -19,6 +19,7 @@ export type NodeOptions = {
   readonly sequencerKeyFile: string | null;
   readonly coinbase: Uint8Array | null;
   readonly allowUnprotected: boolean;
+  readonly engine: "wasm" | "reference";
   readonly verifyWorkerCount: number;
   readonly readWorkerCount: number;
   readonly poolAccountLimit: number;

@@ -11,7 +11,7 @@ import { allocateState, describePlan, planStateMemory } from "#state/memory-plan
 import { StateTable } from "#state/table.ts";
 import { createMemory } from "#wasm/loader.ts";
 import type { NodeOptions } from "./node-options.ts";
-import { arenaPageCount } from "./threads/arena-plan.ts";
+import { type ArenaPlan, planArena } from "./threads/arena-plan.ts";
 import type {
   FromThread,
   NodeRegions,
@@ -54,7 +54,8 @@ export function allocateRegions(options: NodeOptions, kept: KeptRegions | null =
     read: Array.from({ length: readCount }, bell),
   };
   const ring = (capacityBytes: number, ...readers: SharedArrayBuffer[]) => allocateRing({ capacityBytes, readers });
-  const threadCount = 1 + 3 + verifyCount + readCount;
+  const threadCount = threadCountOf(options);
+  const arena = planNodeArena(options);
   return {
     state: kept?.state ?? allocateState(planStateMemory({ stateMemoryBytes: options.stateMemoryBytes })),
     status: allocateNodeStatus(),
@@ -67,19 +68,51 @@ export function allocateRegions(options: NodeOptions, kept: KeptRegions | null =
     verified: doorbells.verify.map(() => ring(REQUEST_RING_SIZE_BYTES, doorbells.writer)),
     replies: ring(REQUEST_RING_SIZE_BYTES, ...doorbells.read),
     feed: ring(RECORDS_RING_SIZE_BYTES, doorbells.writer),
-    arena: kept?.arena ?? createArena(threadCount),
+    arena: kept?.arena ?? createArena(arena),
+    evm: arena.evm,
     doorbells,
   };
 }
 
-/** The memory plan of the state as lines for people. */
-export function describeMemory(options: Pick<NodeOptions, "stateMemoryBytes">): readonly string[] {
-  return describePlan(planStateMemory({ stateMemoryBytes: options.stateMemoryBytes })).split("\n");
+/** What the sizes of a node's shared memory depend on. */
+export type MemoryOptions = Pick<
+  NodeOptions,
+  "role" | "verifyWorkerCount" | "readWorkerCount" | "stateMemoryBytes" | "gasLimit" | "callGasLimit"
+>;
+
+/** The memory plan as lines for people. */
+export function describeMemory(options: MemoryOptions): readonly string[] {
+  const { execute, read, compile } = planNodeArena(options).evm;
+  const mebibytes = (sizeBytes: number) => `${Math.floor(sizeBytes / MEBIBYTE)} MiB`;
+  const ranges = [
+    ...(execute === null ? [] : [`  execute     ${mebibytes(execute.sizeBytes)}`]),
+    `  each read   ${mebibytes(must(read[0], "a read worker's range").sizeBytes)}`,
+    `  compile     ${mebibytes(compile.sizeBytes)}`,
+  ];
+  return [
+    ...describePlan(planStateMemory({ stateMemoryBytes: options.stateMemoryBytes })).split("\n"),
+    "EVM ranges, taken as they are used:",
+    ...ranges,
+  ];
 }
 
-function createArena(threadCount: number): WebAssembly.Memory {
-  const pages = arenaPageCount(threadCount);
-  return createMemory({ initialPages: pages, maximumPages: pages, shared: true });
+function threadCountOf(options: MemoryOptions): number {
+  const verifyCount = options.role === "sequencer" ? options.verifyWorkerCount : 0;
+  // Besides them: the main thread, the table's owner, log, commit and compile.
+  return 1 + 4 + verifyCount + options.readWorkerCount;
+}
+
+function planNodeArena(options: MemoryOptions): ArenaPlan {
+  return planArena({
+    threadCount: threadCountOf(options),
+    readCount: options.readWorkerCount,
+    transactionGasMax: options.role === "sequencer" ? options.gasLimit : null,
+    callGasMax: options.callGasLimit,
+  });
+}
+
+function createArena({ pageCount }: ArenaPlan): WebAssembly.Memory {
+  return createMemory({ initialPages: pageCount, maximumPages: pageCount, shared: true });
 }
 
 /** A thread has met what it cannot go on from; the message is the thread's own, with its stack when that was a bug. */

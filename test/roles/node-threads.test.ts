@@ -150,7 +150,14 @@ describe("node threads", () => {
 });
 
 describe("shared memory of a node", () => {
-  const options = { role: "sequencer", verifyWorkerCount: 2, readWorkerCount: 3, stateMemoryBytes: 1 << 20 };
+  const options = {
+    role: "sequencer",
+    verifyWorkerCount: 2,
+    readWorkerCount: 3,
+    stateMemoryBytes: 64 << 20,
+    gasLimit: 30_000_000n,
+    callGasLimit: 50_000_000n,
+  } as const;
 
   test("a sequencer's rings connect the threads that the protocol names", () => {
     const regions = allocateRegions(options as NodeOptions);
@@ -171,7 +178,7 @@ describe("shared memory of a node", () => {
       expect(new RingReader(regions.published, reader).tryRead()).toEqual({ kind: 1, payload });
     }
     expect(new NodeStatus(regions.status).get("publishedSequence")).toBe(-1);
-    const threadCount = 1 + 3 + 2 + 3;
+    const threadCount = 1 + 4 + 2 + 3;
     for (let index = 0; index < threadCount; index++) attachMetrics(regions.metrics, index);
     expect(() => attachMetrics(regions.metrics, threadCount)).toThrow();
   });
@@ -183,8 +190,9 @@ describe("shared memory of a node", () => {
   });
 
   test("the plan says what the state memory holds", () => {
-    const lines = describeMemory({ stateMemoryBytes: 64 << 20 });
+    const lines = describeMemory(options);
     expect(lines.length).toBeGreaterThan(5);
     expect(lines.join("\n")).toContain("records");
+    expect(lines.slice(-3).map((line) => line.trim().split(/ {2,}/)[0])).toEqual(["execute", "each read", "compile"]);
   });
 });

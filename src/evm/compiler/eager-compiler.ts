@@ -33,12 +33,12 @@ export class EagerCompiler implements CodeListener {
     const key = `${fork} ${toBareHex(codeHash)}`;
     let compiled = this.#modules.get(key);
     if (compiled === undefined) {
-      const mapAt = arena.words32[(entry + CODE_ENTRY.map) >> 2]!;
+      const mapAt = arena.words32[(entry + CODE_ENTRY.map) >>> 2]!;
       compiled = this.#compile(code, arena.bytes.subarray(mapAt, mapAt + code.length), fork, codeHash);
       this.#keep(key, compiled);
     }
     if (compiled === null || !codes.install(entry, compiled)) {
-      const flags = (entry + CODE_ENTRY.flags) >> 2;
+      const flags = (entry + CODE_ENTRY.flags) >>> 2;
       arena.words32[flags] = arena.words32[flags]! | CODE_FLAG_REFUSED;
     }
   }

@@ -9,7 +9,7 @@ const LIMB_BITS = 64n;
 
 /** Writes an integer below 2^256. @hot bench/evm/machine.bench.ts */
 export function writeInteger({ words64 }: Arena, address: number, value: bigint): void {
-  const at = address >> 3;
+  const at = address >>> 3;
   // A store takes the lowest 64 bits.
   words64[at] = value;
   const rest = value >> LIMB_BITS;
@@ -25,7 +25,7 @@ export function writeInteger({ words64 }: Arena, address: number, value: bigint)
 
 /** Reads a word as an integer. @hot bench/evm/machine.bench.ts */
 export function readInteger({ words64, words32 }: Arena, address: number): bigint {
-  const at = address >> 3;
+  const at = address >>> 3;
   const low = words64[at]!;
   const high = 2 * at;
   if ((words32[high + 2]! | words32[high + 3]!) === 0 && isZeroAbove(words32, high + 4)) return low;
@@ -40,13 +40,13 @@ function isZeroAbove(words32: Uint32Array, at: number): boolean {
 
 /** Reads an i64 that is not negative and below 2^53. */
 export function readCount({ words32 }: Arena, address: number): number {
-  return words32[address >> 2]! + words32[(address >> 2) + 1]! * TWO_POW_32;
+  return words32[address >>> 2]! + words32[(address >>> 2) + 1]! * TWO_POW_32;
 }
 
 /** Writes an i64 that is not negative and below 2^53. */
 export function writeCount({ words32 }: Arena, address: number, value: number): void {
-  words32[address >> 2] = value >>> 0;
-  words32[(address >> 2) + 1] = Math.floor(value / TWO_POW_32);
+  words32[address >>> 2] = value >>> 0;
+  words32[(address >>> 2) + 1] = Math.floor(value / TWO_POW_32);
 }
 
 /** Writes 20 natural bytes as a word. @hot bench/evm/machine.bench.ts */

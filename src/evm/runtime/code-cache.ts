@@ -75,7 +75,7 @@ export class CodeCache {
     if (this.#core === null) return 0;
     const scratch = this.#arena.range.base + CONTEXT.scratch;
     this.#arena.bytes.set(codeHash, scratch);
-    return this.#core.findCode(scratch);
+    return this.#core.findCode(scratch) >>> 0;
   }
 
   /**
@@ -94,8 +94,8 @@ export class CodeCache {
       core: this.#core,
     });
     this.#installed.set(entry, { first, count: compiled.functionCount });
-    this.#arena.words32[(entry + CODE_ENTRY.blocks) >> 2] = blocks;
-    this.#arena.words32[(entry + CODE_ENTRY.entry) >> 2] = first;
+    this.#arena.words32[(entry + CODE_ENTRY.blocks) >>> 2] = blocks;
+    this.#arena.words32[(entry + CODE_ENTRY.entry) >>> 2] = first;
     return true;
   }
 
@@ -104,8 +104,8 @@ export class CodeCache {
     const functions = this.#installed.get(entry);
     if (functions === undefined) return;
     this.#installed.delete(entry);
-    this.#arena.words32[(entry + CODE_ENTRY.entry) >> 2] = 0;
-    this.#arena.words32[(entry + CODE_ENTRY.blocks) >> 2] = 0;
+    this.#arena.words32[(entry + CODE_ENTRY.entry) >>> 2] = 0;
+    this.#arena.words32[(entry + CODE_ENTRY.blocks) >>> 2] = 0;
     this.#retired.push(functions);
   }
 
@@ -144,11 +144,11 @@ export class CodeCache {
   }
 
   #field(offset: number): number {
-    return this.#arena.words32[(this.#arena.range.base + offset) >> 2]!;
+    return this.#arena.words32[(this.#arena.range.base + offset) >>> 2]!;
   }
 
   #setField(offset: number, value: number): void {
-    this.#arena.words32[(this.#arena.range.base + offset) >> 2] = value;
+    this.#arena.words32[(this.#arena.range.base + offset) >>> 2] = value;
   }
 }
 

@@ -30,7 +30,7 @@ export function haltWordsOf(arena: Arena, status: number, frame: number): string
   const words = WORDS.get(status);
   if (words !== undefined) return words;
   const { bytes, words32 } = arena;
-  const field = (offset: number) => words32[(frame + offset) >> 2]!;
+  const field = (offset: number) => words32[(frame + offset) >>> 2]!;
   const opcode = bytes[field(FRAME.code) + field(FRAME.pc)]!;
   if (status === statuses.INVALID_OPCODE) return halts.invalidOpcode(opcodeName(opcode), opcode);
   const height = (field(FRAME.stackTop) - field(FRAME.stack)) / WORD_SIZE_BYTES;

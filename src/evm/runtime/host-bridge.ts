@@ -53,7 +53,7 @@ export class HostBridge {
 
   constructor(arena: Arena) {
     this.#arena = arena;
-    this.#accounts = arena.words32[(arena.range.base + CONTEXT.accounts) >> 2]!;
+    this.#accounts = arena.words32[(arena.range.base + CONTEXT.accounts) >>> 2]!;
   }
 
   /** A run begins. */
@@ -77,16 +77,17 @@ export class HostBridge {
 
   /** The functions for the import module "host". */
   imports(): WebAssembly.ModuleImports {
+    // Addresses come as signed numbers.
     const imports: HostImports = {
-      loadAccount: (account) => this.#guard(() => this.#loadAccount(account!)),
-      loadSlot: (slot) => this.#guard(() => this.#loadSlot(slot!)),
-      loadCode: (account) => this.#guard(() => this.#loadCode(account!)),
-      hasStorage: (account) => this.#guard(() => this.#hasStorage(account!)) ?? 0,
-      codeDeployed: (entry) => this.#guard(() => this.#codeLoaded(entry!)),
-      hostBlockHash: (number, output) => this.#guard(() => this.#blockHash(number!, output!)),
-      precompile: (number, input, size) => this.#guard(() => this.#precompile(number!, input!, size!)) ?? FAILED,
+      loadAccount: (account) => this.#guard(() => this.#loadAccount(account! >>> 0)),
+      loadSlot: (slot) => this.#guard(() => this.#loadSlot(slot! >>> 0)),
+      loadCode: (account) => this.#guard(() => this.#loadCode(account! >>> 0)),
+      hasStorage: (account) => this.#guard(() => this.#hasStorage(account! >>> 0)) ?? 0,
+      codeDeployed: (entry) => this.#guard(() => this.#codeLoaded(entry! >>> 0)),
+      hostBlockHash: (number, output) => this.#guard(() => this.#blockHash(number! >>> 0, output! >>> 0)),
+      precompile: (number, input, size) => this.#guard(() => this.#precompile(number!, input! >>> 0, size!)) ?? FAILED,
       hostPoll: () => this.#guard(() => (this.#current.deadline?.() === true ? 1 : 0)) ?? 1,
-      hot: (entry) => this.#guard(() => this.listener?.onHot(entry!)),
+      hot: (entry) => this.#guard(() => this.listener?.onHot(entry! >>> 0)),
     };
     return imports as WebAssembly.ModuleImports;
   }
@@ -107,7 +108,7 @@ export class HostBridge {
 
   #fail(status: number): void {
     const { words32, range } = this.#arena;
-    const at = (range.base + CONTEXT.failure) >> 2;
+    const at = (range.base + CONTEXT.failure) >>> 2;
     if (words32[at] === 0) words32[at] = status;
   }
 
@@ -118,15 +119,15 @@ export class HostBridge {
     const account = this.#current.host.account(readAddress(this.#arena, record + ACCOUNT.address));
     this.loaded[this.indexOf(record)] = account;
     if (account === null) return;
-    const flags = (record + ACCOUNT.flags) >> 2;
+    const flags = (record + ACCOUNT.flags) >>> 2;
     words32[flags] = words32[flags]! | ACCOUNT_FLAG_EXISTS;
-    words64[(record + ACCOUNT.nonce) >> 3] = account.nonce;
+    words64[(record + ACCOUNT.nonce) >>> 3] = account.nonce;
     writeInteger(this.#arena, record + ACCOUNT.balance, account.balance);
     if (account.codeHash !== KECCAK_EMPTY) bytes.set(account.codeHash, record + ACCOUNT.codeHash);
   }
 
   #loadSlot(record: number): void {
-    const account = this.#arena.words32[(record + SLOT.account) >> 2]!;
+    const account = this.#arena.words32[(record + SLOT.account) >>> 2]!;
     const address = readAddress(this.#arena, account + ACCOUNT.address);
     const value = this.#current.host.slot(address, readHash(this.#arena, record + SLOT.key));
     // The frame is the first of its transaction that writes slots.
@@ -142,19 +143,19 @@ export class HostBridge {
       bytes.slice(record + ACCOUNT.codeHash, record + ACCOUNT.codeHash + 32);
     const code = must(host.code(hash), "the code of an account is missing from the state");
     if (core.findCode(record + ACCOUNT.codeHash) !== 0) return;
-    const entry = core.addCode(record + ACCOUNT.codeHash, code.length);
+    const entry = core.addCode(record + ACCOUNT.codeHash, code.length) >>> 0;
     if (entry === 0) return;
-    const at = words32[(entry + CODE_ENTRY.code) >> 2]!;
+    const at = words32[(entry + CODE_ENTRY.code) >>> 2]!;
     bytes.set(code, at);
-    core.analyze(at, code.length, words32[(entry + CODE_ENTRY.map) >> 2]!);
+    core.analyze(at, code.length, words32[(entry + CODE_ENTRY.map) >>> 2]!);
     this.#codeLoaded(entry);
   }
 
   #codeLoaded(entry: number): void {
     if (this.listener === null) return;
     const { bytes, words32 } = this.#arena;
-    const at = words32[(entry + CODE_ENTRY.code) >> 2]!;
-    const code = bytes.subarray(at, at + words32[(entry + CODE_ENTRY.size) >> 2]!);
+    const at = words32[(entry + CODE_ENTRY.code) >>> 2]!;
+    const code = bytes.subarray(at, at + words32[(entry + CODE_ENTRY.size) >>> 2]!);
     const hash = bytes.slice(entry + CODE_ENTRY.hash, entry + CODE_ENTRY.hash + 32);
     this.listener.onCodeLoaded(entry, code, hash, this.#current.fork);
   }
@@ -166,7 +167,7 @@ export class HostBridge {
   }
 
   #blockHash(number: number, output: number): void {
-    const height = this.#arena.words64[number >> 3]!;
+    const height = this.#arena.words64[number >>> 3]!;
     this.#arena.bytes.set(this.#current.host.blockHash(height), output);
   }
 
@@ -180,14 +181,14 @@ export class HostBridge {
     if (cost > readCount(this.#arena, gasAt)) return OUT_OF_GAS;
     const output = row.run(input, fork);
     if (output === null) return PRECOMPILE_FAILED;
-    const region = words32[(range.base + CONTEXT.returnDataRegion) >> 2]!;
-    if (output.length > words32[(range.base + CONTEXT.returnDataCapacityEnd) >> 2]! - region) {
+    const region = words32[(range.base + CONTEXT.returnDataRegion) >>> 2]!;
+    if (output.length > words32[(range.base + CONTEXT.returnDataCapacityEnd) >>> 2]! - region) {
       this.#fail(EXHAUSTED);
       return EXHAUSTED;
     }
     bytes.set(output, region);
-    words32[(range.base + CONTEXT.returnData) >> 2] = region;
-    words32[(range.base + CONTEXT.returnDataSize) >> 2] = output.length;
+    words32[(range.base + CONTEXT.returnData) >>> 2] = region;
+    words32[(range.base + CONTEXT.returnDataSize) >>> 2] = output.length;
     writeCount(this.#arena, gasAt, cost);
     return 0;
   }

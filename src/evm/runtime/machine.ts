@@ -142,13 +142,13 @@ export class WasmMachine implements Machine {
     if (frame.to !== null) writeAddress(arena, firstFrame + FRAME.address, frame.to);
     writeInteger(arena, firstFrame + FRAME.value, frame.value);
     assert(frame.gas >= 0n, "a frame has gas");
-    words64[(firstFrame + FRAME.gas) >> 3] = frame.gas;
+    words64[(firstFrame + FRAME.gas) >>> 3] = frame.gas;
     const input = this.#thread.field(CONTEXT.input);
     bytes.set(frame.data, input);
-    words32[(firstFrame + FRAME.input) >> 2] = input;
-    words32[(firstFrame + FRAME.inputSize) >> 2] = frame.data.length;
-    words32[(firstFrame + FRAME.stack) >> 2] = this.#thread.field(CONTEXT.stacks);
-    words32[(firstFrame + FRAME.memory) >> 2] = this.#thread.field(CONTEXT.memories);
+    words32[(firstFrame + FRAME.input) >>> 2] = input;
+    words32[(firstFrame + FRAME.inputSize) >>> 2] = frame.data.length;
+    words32[(firstFrame + FRAME.stack) >>> 2] = this.#thread.field(CONTEXT.stacks);
+    words32[(firstFrame + FRAME.memory) >>> 2] = this.#thread.field(CONTEXT.memories);
   }
 }
 

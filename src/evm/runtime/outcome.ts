@@ -46,7 +46,7 @@ export function readOutcome(run: FinishedRun): FrameResult {
   const { arena, status, gas } = run;
   const frame = arena.firstFrame;
   const isSuccess = status === RETURNED;
-  const gasLeft = isSuccess || status === REVERTED ? arena.words64[(frame + FRAME.gas) >> 3]! : 0n;
+  const gasLeft = isSuccess || status === REVERTED ? arena.words64[(frame + FRAME.gas) >>> 3]! : 0n;
   const touched = run.hasTouched ? accountsWith(arena, ACCOUNT_FLAG_TOUCHED) : NOTHING;
   const output = isSuccess || status === REVERTED ? readOutput(arena, frame) : EMPTY_BYTES;
   const gasUsed = gas - gasLeft;
@@ -61,18 +61,18 @@ export function readOutcome(run: FinishedRun): FrameResult {
 }
 
 function field({ words32, range }: Arena, offset: number): number {
-  return words32[(range.base + offset) >> 2]!;
+  return words32[(range.base + offset) >>> 2]!;
 }
 
 function readRefund({ words32, range }: Arena): bigint {
-  const at = (range.base + CONTEXT.refund) >> 2;
+  const at = (range.base + CONTEXT.refund) >>> 2;
   return BigInt((words32[at + 1]! | 0) * TWO_POW_32 + words32[at]!);
 }
 
 function readOutput({ bytes, words32 }: Arena, frame: number): Uint8Array {
-  const size = words32[(frame + FRAME.outputSize) >> 2]!;
+  const size = words32[(frame + FRAME.outputSize) >>> 2]!;
   if (size === 0) return EMPTY_BYTES;
-  const start = words32[(frame + FRAME.output) >> 2]!;
+  const start = words32[(frame + FRAME.output) >>> 2]!;
   return copyOf(bytes, start, size);
 }
 
@@ -88,7 +88,7 @@ function accountsWith(arena: Arena, flag: number): readonly Address[] {
   const end = first + field(arena, CONTEXT.accountCount) * ACCOUNT_SIZE_BYTES;
   let found: Address[] | null = null;
   for (let record = first; record < end; record += ACCOUNT_SIZE_BYTES) {
-    if ((arena.words32[(record + ACCOUNT.flags) >> 2]! & flag) === 0) continue;
+    if ((arena.words32[(record + ACCOUNT.flags) >>> 2]! & flag) === 0) continue;
     found ??= [];
     found.push(readAddress(arena, record + ACCOUNT.address));
   }
@@ -99,12 +99,12 @@ function writeAccounts({ arena, bridge, host }: FinishedRun): void {
   const first = field(arena, CONTEXT.accounts);
   const end = first + field(arena, CONTEXT.accountCount) * ACCOUNT_SIZE_BYTES;
   for (let record = first; record < end; record += ACCOUNT_SIZE_BYTES) {
-    const flags = arena.words32[(record + ACCOUNT.flags) >> 2]!;
+    const flags = arena.words32[(record + ACCOUNT.flags) >>> 2]!;
     if ((flags & ACCOUNT_FLAG_DIRTY) === 0) continue;
     const before = bridge.loaded[bridge.indexOf(record)] ?? null;
     const codeHash = (flags & ACCOUNT_FLAG_CODE_NEW) === 0 ? (before?.codeHash ?? null) : putCode(arena, host, record);
     host.setAccount(readAddress(arena, record + ACCOUNT.address), {
-      nonce: arena.words64[(record + ACCOUNT.nonce) >> 3]!,
+      nonce: arena.words64[(record + ACCOUNT.nonce) >>> 3]!,
       balance: readInteger(arena, record + ACCOUNT.balance),
       codeHash: codeHash ?? copyOf(arena.bytes, record + ACCOUNT.codeHash, 32),
     });
@@ -112,9 +112,9 @@ function writeAccounts({ arena, bridge, host }: FinishedRun): void {
 }
 
 function putCode({ bytes, words32 }: Arena, host: Host, record: number): Hash32 {
-  const entry = words32[(record + ACCOUNT.codeEntry) >> 2]!;
+  const entry = words32[(record + ACCOUNT.codeEntry) >>> 2]!;
   return host.putCode(
-    copyOf(bytes, words32[(entry + CODE_ENTRY.code) >> 2]!, words32[(entry + CODE_ENTRY.size) >> 2]!),
+    copyOf(bytes, words32[(entry + CODE_ENTRY.code) >>> 2]!, words32[(entry + CODE_ENTRY.size) >>> 2]!),
   );
 }
 
@@ -123,16 +123,16 @@ function writeSlots({ arena, host }: FinishedRun): void {
   const first = field(arena, CONTEXT.slots);
   const end = first + field(arena, CONTEXT.slotCount) * SLOT_SIZE_BYTES;
   for (let record = first; record < end; record += SLOT_SIZE_BYTES) {
-    if ((words32[(record + SLOT.flags) >> 2]! & SLOT_FLAG_DIRTY) === 0) continue;
+    if ((words32[(record + SLOT.flags) >>> 2]! & SLOT_FLAG_DIRTY) === 0) continue;
     if (isUnchanged(words32, record)) continue;
-    const address = readAddress(arena, words32[(record + SLOT.account) >> 2]! + ACCOUNT.address);
+    const address = readAddress(arena, words32[(record + SLOT.account) >>> 2]! + ACCOUNT.address);
     host.setSlot(address, readHash(arena, record + SLOT.key), readHash(arena, record + SLOT.value));
   }
 }
 
 function isUnchanged(words32: Uint32Array, record: number): boolean {
-  const value = (record + SLOT.value) >> 2;
-  const original = (record + SLOT.original) >> 2;
+  const value = (record + SLOT.value) >>> 2;
+  const original = (record + SLOT.original) >>> 2;
   for (let i = 0; i < 8; i++) if (words32[value + i] !== words32[original + i]) return false;
   return true;
 }
@@ -142,8 +142,8 @@ function readLogs(arena: Arena): Log[] {
   const logs: Log[] = [];
   let at = field(arena, CONTEXT.logs);
   for (let left = field(arena, CONTEXT.logCount); left > 0; left--) {
-    const topicCount = words32[(at + LOG.topicCount) >> 2]!;
-    const dataSize = words32[(at + LOG.dataSize) >> 2]!;
+    const topicCount = words32[(at + LOG.topicCount) >>> 2]!;
+    const dataSize = words32[(at + LOG.dataSize) >>> 2]!;
     const topics: Hash32[] = [];
     for (let i = 0; i < topicCount; i++) topics.push(copyOf(bytes, at + LOG.topics + 32 * i, 32));
     const dataAt = at + LOG.topics + 32 * topicCount;

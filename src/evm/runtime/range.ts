@@ -25,7 +25,7 @@ export type ArenaRange = {
   readonly sizeBytes: number;
 };
 
-/** A range with its views. Addresses index `bytes`; fields of records are at address >> 2 and address >> 3. */
+/** A range with its views. Addresses index `bytes`; fields of records are at address >>> 2 and address >>> 3. */
 export type Arena = {
   readonly range: ArenaRange;
   readonly bytes: Uint8Array<SharedArrayBuffer>;
@@ -83,7 +83,7 @@ export function layOutRange(range: ArenaRange): Arena {
   const buffer = memory.buffer as unknown as SharedArrayBuffer;
   assert(base + sizeBytes <= buffer.byteLength, "the range ends behind the memory");
   const words32 = new Uint32Array(buffer);
-  const isUsed = words32[(base + CONTEXT.stacks) >> 2] !== 0;
+  const isUsed = words32[(base + CONTEXT.stacks) >>> 2] !== 0;
   const bytes = new Uint8Array(buffer);
   bytes.fill(0, base, base + CONTEXT_SIZE_BYTES);
   const firstFrame = base + CONTEXT_SIZE_BYTES;
@@ -92,7 +92,7 @@ export function layOutRange(range: ArenaRange): Arena {
   layOutRegions(layout, base + sizeBytes, sizeBytes);
   if (isUsed) clearIndexes(layout, bytes);
   const words64 = new BigUint64Array(buffer);
-  words64[(base + CONTEXT.hashSeed) >> 3] = crypto.getRandomValues(new BigUint64Array(1))[0]! | 1n;
+  words64[(base + CONTEXT.hashSeed) >>> 3] = crypto.getRandomValues(new BigUint64Array(1))[0]! | 1n;
   return {
     range,
     bytes,
@@ -159,11 +159,11 @@ class Layout {
   }
 
   field(offset: number): number {
-    return this.#words32[(this.#context + offset) >> 2]!;
+    return this.#words32[(this.#context + offset) >>> 2]!;
   }
 
   set(offset: number, value: number): void {
-    this.#words32[(this.#context + offset) >> 2] = value;
+    this.#words32[(this.#context + offset) >>> 2] = value;
   }
 
   take(sizeBytes: number): number {

@@ -35,12 +35,12 @@ export class EvmThread {
 
   /** A 32-bit field of the context. */
   field(offset: number): number {
-    return this.arena.words32[(this.arena.range.base + offset) >> 2]!;
+    return this.arena.words32[(this.arena.range.base + offset) >>> 2]!;
   }
 
   /** Sets a 32-bit field of the context. */
   setField(offset: number, value: number): void {
-    this.arena.words32[(this.arena.range.base + offset) >> 2] = value;
+    this.arena.words32[(this.arena.range.base + offset) >>> 2] = value;
   }
 
   /** Starts a transaction: what the tables, the journal and the logs hold is forgotten. */

@@ -1,9 +1,10 @@
 // The execute thread's metrics: differences of the producer's and the pool's counters, written a few times a second.
 
-import { attachMetrics, type Counter } from "#observability/metrics.ts";
+import { attachMetrics } from "#observability/metrics.ts";
 import type { TransactionPool } from "#sequencer/pool.ts";
 import type { ProducerCounters } from "#sequencer/producer-ports.ts";
 import type { StateTable } from "#state/table.ts";
+import { following } from "./following-counter.ts";
 import type { ThreadStart } from "./thread-protocol.ts";
 
 /** What the execute thread reports. */
@@ -26,7 +27,6 @@ export function openExecuteMeters(
   const follow = [
     following(metrics.counter("transactions_executed_total"), () => counters.transactionsExecuted),
     following(metrics.counter("transactions_included_total"), () => counters.transactionsIncluded),
-    following(metrics.counter("engine_used_total", { kind: "reference" }), () => counters.transactionsExecuted),
     following(metrics.counter("gas_used_total"), () => counters.gasUsed),
     following(metrics.counter("mini_blocks_total"), () => counters.miniBlocks),
     following(metrics.counter("blocks_total"), () => counters.blocks),
@@ -62,15 +62,5 @@ export function openExecuteMeters(
     },
     admitted: () => admitted.add(1),
     rejected: (code) => metrics.counter("txpool_rejects_total", { code }).add(1),
-  };
-}
-
-/** A counter metric that follows a number which only grows. */
-function following(counter: Counter, read: () => number): () => void {
-  let reported = 0;
-  return () => {
-    const value = read();
-    if (value > reported) counter.add(value - reported);
-    reported = value;
   };
 }

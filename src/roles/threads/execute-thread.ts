@@ -7,7 +7,6 @@ import { utf8 } from "#base/bytes.ts";
 import { Doorbell } from "#base/doorbell.ts";
 import { type RingMessage, RingReader, RingWriter } from "#base/ring.ts";
 import type { Hash32 } from "#chain/primitives.ts";
-import { createReferenceEngine } from "#evm/reference/engine.ts";
 import { ByteReader, ByteWriter } from "#formats/codec.ts";
 import { NodeStatus } from "#formats/memory/node-status.ts";
 import { decodeTagged, encodeTagged, LogMessage, ReplyMessage, RequestMessage } from "#formats/memory/ring-messages.ts";
@@ -22,6 +21,7 @@ import { RealDisk } from "#storage/real-disk.ts";
 import { SigningLimit } from "#storage/signing-limit.ts";
 import { LOG_DIRECTORY } from "../data-layout.ts";
 import { type ExecuteMeters, openExecuteMeters } from "./execute-meters.ts";
+import { type NodeEngine, openNodeEngine } from "./node-engine.ts";
 import { type RestoredNode, restoreNode } from "./restore-phase.ts";
 import { IDLE_SLEEP_MS, logThrough, runLoop, runThread, type Turn } from "./thread-loop.ts";
 import type { NodeSetup, RootComputed, ThreadPort, ThreadStart } from "./thread-protocol.ts";
@@ -61,6 +61,7 @@ class Executor {
   readonly #pool: TransactionPool;
   readonly #counters: ProducerCounters;
   readonly #meters: ExecuteMeters;
+  readonly #engine: NodeEngine;
   readonly #signingLimit: SigningLimit;
   readonly #roots = new Map<number, RootComputed>();
   readonly #producer: BlockProducer;
@@ -77,7 +78,8 @@ class Executor {
     node: RestoredNode,
     signingLimit: SigningLimit,
   ): Promise<Executor> {
-    const engine = await createReferenceEngine(node.genesis.spec);
+    const range = must(start.setup.regions.evm.execute, "a range for the executor");
+    const engine = await openNodeEngine(start, node.genesis.spec, range);
     return new Executor(start, port, node, signingLimit, engine);
   }
 
@@ -86,12 +88,13 @@ class Executor {
     port: ThreadPort,
     node: RestoredNode,
     signingLimit: SigningLimit,
-    engine: Awaited<ReturnType<typeof createReferenceEngine>>,
+    engine: NodeEngine,
   ) {
     const { setup } = start;
     const { regions, options } = setup;
     const { table, restored, plan, genesis } = node;
     this.#setup = setup;
+    this.#engine = engine;
     this.#signingLimit = signingLimit;
     this.#readers = regions.verified.map((ring) => new RingReader(ring, 0));
     this.#replies = new RingWriter(regions.replies);
@@ -113,7 +116,7 @@ class Executor {
         spec: genesis.spec,
         identity: setup.identity,
         genesisStateRoot: setup.genesisStateRoot,
-        engine,
+        engine: engine.engine,
         table,
         pool: this.#pool,
         clock: { nowUs: () => Math.floor((performance.timeOrigin + performance.now()) * 1000) },
@@ -154,6 +157,7 @@ class Executor {
     this.#noteDurable();
     this.#expire();
     this.#meters.update();
+    this.#engine.updateMeters();
     if (this.#isDraining) return (await this.#producer.drain()) ? "stop" : 1;
     const sleepMs = await this.#step();
     return handled >= REQUESTS_PER_TURN ? 0 : sleepMs;

@@ -10,7 +10,6 @@ import { RingReader } from "#base/ring.ts";
 import { genesisHeader, parseGenesisDocument } from "#chain/genesis.ts";
 import type { Address, Hash32 } from "#chain/primitives.ts";
 import { transactionHash } from "#chain/transaction.ts";
-import { createReferenceEngine } from "#evm/reference/engine.ts";
 import { NodeStatus } from "#formats/memory/node-status.ts";
 import { decodeLogPosition, LogMessage, type LogPosition } from "#formats/memory/ring-messages.ts";
 import { type ChainRecord, decodeRecord } from "#formats/wire/record.ts";
@@ -27,6 +26,7 @@ import { RealDisk } from "#storage/real-disk.ts";
 import { LOG_DIRECTORY } from "../data-layout.ts";
 import { rpcOptionsOf } from "../rpc-options.ts";
 import { CallSlots, CODE_CALL_COUNT_MAX, CODE_METHODS } from "./call-slots.ts";
+import { type NodeEngine, openNodeEngine } from "./node-engine.ts";
 import { PacedRenderer } from "./paced-renderer.ts";
 import { openPoolLink, type PoolLink } from "./pool-link.ts";
 import { describeError, IDLE_SLEEP_MS, logThrough, runLoop, runThread, type Turn } from "./thread-loop.ts";
@@ -51,8 +51,9 @@ export function runReadThread(start: ThreadStart, port: ThreadPort): Promise<voi
       lastSequence: recovered.nextSequence - 1,
       base: head.nextSequence === 0 ? null : baseOf(head),
     });
-    const engine = await createReferenceEngine(spec);
-    const worker = new ReadWorker(start, port, { store, context: { spec, engine } });
+    const range = must(start.setup.regions.evm.read[start.index], "a range for the worker");
+    const engine = await openNodeEngine(start, spec, range);
+    const worker = new ReadWorker(start, port, { store, spec, engine });
     port.onMessage((message) => worker.onMessage(message));
     port.post({ type: "ready" });
     await runLoop(must(start.setup.regions.doorbells.read[start.index], "a doorbell"), () => worker.turn());
@@ -64,6 +65,7 @@ class ReadWorker {
   readonly #start: ThreadStart;
   readonly #port: ThreadPort;
   readonly #store: ChainStore;
+  readonly #engine: NodeEngine;
   readonly #reader: RingReader;
   readonly #status: NodeStatus;
   readonly #pool: PoolLink;
@@ -80,13 +82,14 @@ class ReadWorker {
   constructor(
     start: ThreadStart,
     port: ThreadPort,
-    parts: { store: ChainStore; context: Pick<ReadContext, "spec" | "engine"> },
+    parts: { store: ChainStore; spec: ReadContext["spec"]; engine: NodeEngine },
   ) {
     const { setup, index } = start;
     const { regions } = setup;
     this.#start = start;
     this.#port = port;
     this.#store = parts.store;
+    this.#engine = parts.engine;
     this.#reader = new RingReader(regions.published, 2 + index);
     this.#status = new NodeStatus(regions.status);
     this.#pool = openPoolLink(start, port);
@@ -104,10 +107,11 @@ class ReadWorker {
           });
     this.#pace = this.#renderer === null ? null : this.#paceOf(this.#renderer);
     const context: ReadContext = {
-      ...parts.context,
+      spec: parts.spec,
+      engine: parts.engine.engine,
       store: parts.store,
       openView: () => new StateView(regions.state),
-      options: rpcOptionsOf(setup.options, parts.context.spec, setup.clientVersion),
+      options: rpcOptionsOf(setup.options, parts.spec, setup.clientVersion),
       ports: {
         submit: (raw, options) => this.#pool.submit(raw, options),
         pendingNonce: (address) => this.#pendingNonce(address),
@@ -155,6 +159,7 @@ class ReadWorker {
   /** One turn: replies of the pool, then some records. */
   turn(): Turn {
     this.#pool.poll();
+    this.#engine.updateMeters();
     for (let i = 0; i < RECORDS_PER_TURN; i++) {
       const message = this.#reader.tryRead();
       if (message === null) return IDLE_SLEEP_MS;

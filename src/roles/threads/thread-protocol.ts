@@ -13,6 +13,7 @@ import type { Delivery, ReplayChunk } from "#rpc/subscription-renderer.ts";
 import type { SubscriptionTopic } from "#rpc/subscription-topics.ts";
 import type { StateRegions } from "#state/memory-plan.ts";
 import type { NodeOptions } from "../node-options.ts";
+import type { EvmRanges } from "./arena-plan.ts";
 
 /** The kinds of worker thread; `workers.ts` says what each may write. */
 export type ThreadKind = "verify" | "execute" | "apply" | "log" | "commit" | "read";
@@ -34,8 +35,9 @@ export type NodeRegions = {
   readonly replies: RingHandle;
   /** Main ─▶ follower (replica only). */
   readonly feed: RingHandle;
-  /** Ranges of each thread for its kernels; see `arena-plan.ts`. */
+  /** Ranges of each thread for its kernels and its byte code; see `arena-plan.ts`. */
   readonly arena: WebAssembly.Memory;
+  readonly evm: EvmRanges;
   readonly doorbells: NodeDoorbells;
 };
 

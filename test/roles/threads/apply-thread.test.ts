@@ -63,6 +63,7 @@ function allocate(feedCapacityBytes: number): NodeRegions {
     replies: ring(1 << 10, doorbells.main),
     feed: ring(feedCapacityBytes, doorbells.writer),
     arena: new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }),
+    evm: { execute: null, read: [], compile: { base: 0, sizeBytes: 0 } },
     doorbells,
   };
 }

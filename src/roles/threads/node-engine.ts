@@ -1,0 +1,79 @@
+// The engine of a thread that runs byte code, as the node's options ask for it, and what it did as metrics.
+
+import type { ChainSpec } from "#chain/chain-spec.ts";
+import type { Engine } from "#evm/engine.ts";
+import { createReferenceEngine } from "#evm/reference/engine.ts";
+import { createWasmEngine, type WasmEngine } from "#evm/wasm-engine.ts";
+import { EXIT_REASONS } from "#formats/memory/evm-arena.ts";
+import { attachMetrics, type Metrics } from "#observability/metrics.ts";
+import type { ArenaRange } from "./arena-plan.ts";
+import { following } from "./following-counter.ts";
+import type { ThreadStart } from "./thread-protocol.ts";
+
+/** An engine, and its metrics. */
+export type NodeEngine = {
+  readonly engine: Engine;
+  /** Brings the metrics up to date; cheap when called too often. */
+  updateMeters(): void;
+};
+
+const UPDATE_INTERVAL_MS = 50;
+
+/** Makes the engine of a thread. @param range where its byte code runs */
+export async function openNodeEngine(start: ThreadStart, spec: ChainSpec, range: ArenaRange): Promise<NodeEngine> {
+  const { options, regions } = start.setup;
+  const metrics = attachMetrics(regions.metrics, start.metricsIndex);
+  if (options.engine === "reference") {
+    const counted = countRuns(await createReferenceEngine(spec));
+    const used = metrics.counter("engine_used_total", { kind: "reference" });
+    return { engine: counted.engine, updateMeters: paced([following(used, counted.runCount)]) };
+  }
+  const engine = await createWasmEngine(spec, { tier: "interpreter", range: { memory: regions.arena, ...range } });
+  return { engine, updateMeters: paced(followEngine(engine, metrics)) };
+}
+
+function followEngine({ counters }: WasmEngine, metrics: Metrics): (() => void)[] {
+  const { fallbacks } = counters;
+  const fallbackCount = () => fallbacks.exhausted + fallbacks.oversized;
+  return [
+    following(metrics.counter("engine_used_total", { kind: "wasm" }), () => counters.runs - fallbackCount()),
+    following(metrics.counter("engine_used_total", { kind: "reference" }), fallbackCount),
+    following(metrics.counter("engine_fallbacks_total", { reason: "exhausted" }), () => fallbacks.exhausted),
+    following(metrics.counter("engine_fallbacks_total", { reason: "oversized" }), () => fallbacks.oversized),
+    following(metrics.counter("engine_gas_total", { tier: "interpreted" }), () => counters.gasInterpreted),
+    following(metrics.counter("engine_gas_total", { tier: "compiled" }), () => counters.gasCompiled),
+    ...EXIT_REASONS.map((reason) =>
+      following(metrics.counter("engine_exits_total", { reason }), () => counters.exits[reason]),
+    ),
+  ];
+}
+
+function countRuns(engine: Engine): { readonly engine: Engine; readonly runCount: () => number } {
+  let count = 0;
+  const counted: Engine = {
+    kind: engine.kind,
+    applyTransaction: (...args) => {
+      count++;
+      return engine.applyTransaction(...args);
+    },
+    call: (...args) => {
+      count++;
+      return engine.call(...args);
+    },
+    systemCall: (...args) => {
+      count++;
+      return engine.systemCall(...args);
+    },
+  };
+  return { engine: counted, runCount: () => count };
+}
+
+function paced(updates: readonly (() => void)[]): () => void {
+  let updatedAtMs = Number.NEGATIVE_INFINITY;
+  return () => {
+    const nowMs = performance.now();
+    if (nowMs - updatedAtMs < UPDATE_INTERVAL_MS) return;
+    updatedAtMs = nowMs;
+    for (const bringUp of updates) bringUp();
+  };
+}
