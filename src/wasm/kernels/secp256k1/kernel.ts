@@ -1,5 +1,5 @@
-// secp256k1 public key recovery in WebAssembly over a range of a memory: about 41 µs where libsecp256k1's add-on takes
-// 62. Variable time throughout: it must never see a private key. It needs wide arithmetic (`wasmFeatures`).
+// secp256k1 public key recovery in WebAssembly over a range of a memory: 33 µs where libsecp256k1's add-on takes 49.
+// Variable time throughout: it must never see a private key. It needs wide arithmetic (`wasmFeatures`).
 //
 //   hash, r‖s ─▶ lift r to R ─▶ digits of u1, u2 ─▶ table of R ─▶ sum by digits ─▶ affine x‖y
 
@@ -81,8 +81,8 @@ export function emitSecp256k1Module(shared: boolean): Uint8Array<ArrayBuffer> {
 function definePoints(define: Define) {
   const field = new FieldCalls(define);
   const invertElement = defineInversion(define, FIELD_PRIME);
-  const double = define(["i32"], [], (f) => emitDouble(f, f.param(0)));
-  const addition = define(["i32", "i32", "i64", "i32"], [], (f, base) => emitAddition(f, base, double));
+  const double = define(["i32"], [], (f, base) => emitDouble(f, base, field));
+  const addition = define(["i32", "i32", "i64", "i32"], [], (f, base) => emitAddition(f, base, { field, double }));
   const oddMultiples = define(["i32", "i32", "i32"], [], (f, base) =>
     emitOddMultiples(f, base, { field, double, addition }),
   );

@@ -14,14 +14,12 @@ import {
   FIELD_FOLD,
   FIELD_PRIME,
   foldOut,
-  multiply,
   pushIsZeroElement,
   shiftLeft,
-  square,
   subtract,
   threeHalves,
 } from "./field.ts";
-import type { FieldCalls } from "./field-calls.ts";
+import { type FieldCalls, load, type Place, scratchPlace, store } from "./field-calls.ts";
 import { AFFINE_SIZE_BYTES, ELEMENT_SIZE_BYTES, OFFSET } from "./layout.ts";
 import { constantLimbs, type Limbs, loadLimbs, pushAddress, pushIsZero, storeLimbs } from "./limbs.ts";
 
@@ -42,64 +40,97 @@ export function loadElement(f: FunctionEmitter, address: Local, offset: number):
   return loadLimbs(f, address, offset, 4);
 }
 
-/** Doubles the Jacobian point at an address in place: 3 products, 4 squares. Infinity stays infinity. */
-export function emitDouble(f: FunctionEmitter, point: Local): void {
-  const x = loadElement(f, point, X);
-  const y = loadElement(f, point, Y);
-  const z = loadElement(f, point, Z);
-  storeLimbs(f, point, Z, multiply(f, y, z));
-  const yy = square(f, y);
-  const slope = threeHalves(f, square(f, x));
-  const s = multiply(f, x, yy);
-  const newX = subtract(f, square(f, slope), shiftLeft(f, s, 1));
-  storeLimbs(f, point, X, newX);
-  storeLimbs(f, point, Y, subtract(f, multiply(f, slope, subtract(f, s, newX)), square(f, yy)));
+/** The coordinates of a Jacobian point in memory. */
+function coordinates(point: Local): { x: Place; y: Place; z: Place } {
+  const place = (offset: number) => ({ address: point, offset });
+  return { x: place(X), y: place(Y), z: place(Z) };
+}
+
+/**
+ * Doubles a Jacobian point in place: 3 products, 4 squares. Infinity stays infinity. Parameter: its address.
+ * @see Hankerson, Menezes, Vanstone, "Guide to Elliptic Curve Cryptography" (2004), algorithm 3.21, for a = 0
+ */
+export function emitDouble(f: FunctionEmitter, base: Local, field: FieldCalls): void {
+  const { x, y, z } = coordinates(f.param(0));
+  const [slope, yy, s, t] = [1, 2, 3, 4].map((index) => scratchPlace(base, index)) as [Place, Place, Place, Place];
+  field.multiply(f, z, y, z);
+  field.square(f, slope, x);
+  store(f, slope, threeHalves(f, load(f, slope)));
+  field.square(f, yy, y);
+  field.multiply(f, s, x, yy);
+  field.square(f, yy, yy);
+  field.square(f, t, slope);
+  const middle = load(f, s);
+  const newX = subtract(f, load(f, t), shiftLeft(f, middle, 1));
+  store(f, x, newX);
+  store(f, t, subtract(f, middle, newX));
+  field.multiply(f, t, slope, t);
+  store(f, y, subtract(f, load(f, t), load(f, yy)));
 }
 
 /**
  * Adds an affine point in place: 8 products, 3 squares. Parameters: the sum, the point, −1 to subtract it or 0 (i64),
- * and the sum's z as seen from the point's curve. The new z over the old one goes to its place.
+ * and the place of the sum's z as seen from the point's curve. The new z over the old one goes to its place.
  */
-export function emitAddition(f: FunctionEmitter, base: Local, double: FunctionIndex): void {
+export function emitAddition(f: FunctionEmitter, base: Local, parts: Omit<TableParts, "addition">): void {
+  const { field, double } = parts;
   const [sum, point, sign, fullZ] = f.params as [Local, Local, Local, Local];
-  const px = loadElement(f, point, X);
-  const py = loadElement(f, point, Y);
-  negateWhen(f, py, sign);
-  const z = loadElement(f, sum, Z);
-  pushIsZero(f, z);
+  const { x, y, z } = coordinates(sum);
+  const added = coordinates(point);
+  const seenZ = { address: fullZ, offset: 0 };
+  const [t, dy, dxx, dxxx, u] = [1, 2, 3, 4, 5].map((index) => scratchPlace(base, index)) as [
+    Place,
+    Place,
+    Place,
+    Place,
+    Place,
+  ];
+  const dx = { address: base, offset: OFFSET.ratio };
+  const addedY = load(f, added.y);
+  negateWhen(f, addedY, sign);
+  pushIsZero(f, load(f, z));
   f.if(() => {
-    storePoint(f, sum, px, py, ONE);
+    storePoint(f, sum, load(f, added.x), addedY, ONE);
     f.op(CONTROL.return);
   });
-  const seenZ = loadElement(f, fullZ, 0);
-  const zz = square(f, seenZ);
-  const x = loadElement(f, sum, X);
-  const y = loadElement(f, sum, Y);
-  const dx = subtract(f, multiply(f, px, zz), x);
-  const dy = subtract(f, multiply(f, multiply(f, py, zz), seenZ), y);
-  emitExceptions(f, { sum, dx, dy, double });
-  storeLimbs(f, sum, Z, multiply(f, z, dx));
-  storeLimbs(f, base, OFFSET.ratio, dx);
-  const dxx = square(f, dx);
-  const dxxx = multiply(f, dxx, dx);
-  const v = multiply(f, x, dxx);
-  const newX = subtract(f, subtract(f, square(f, dy), dxxx), shiftLeft(f, v, 1));
-  storeLimbs(f, sum, X, newX);
-  storeLimbs(f, sum, Y, subtract(f, multiply(f, dy, subtract(f, v, newX)), multiply(f, y, dxxx)));
+  store(f, dy, addedY);
+  field.square(f, t, seenZ);
+  field.multiply(f, dy, dy, t);
+  field.multiply(f, dy, dy, seenZ);
+  field.multiply(f, t, added.x, t);
+  const differenceX = subtract(f, load(f, t), load(f, x));
+  const differenceY = subtract(f, load(f, dy), load(f, y));
+  emitExceptions(f, { sum, dx: differenceX, dy: differenceY, double });
+  store(f, dx, differenceX);
+  store(f, dy, differenceY);
+  field.multiply(f, z, z, dx);
+  field.square(f, dxx, dx);
+  field.multiply(f, dxxx, dxx, dx);
+  field.multiply(f, dxx, x, dxx);
+  field.multiply(f, u, y, dxxx);
+  field.square(f, t, dy);
+  const middle = load(f, dxx);
+  const newX = subtract(f, subtract(f, load(f, t), load(f, dxxx)), shiftLeft(f, middle, 1));
+  store(f, x, newX);
+  store(f, t, subtract(f, middle, newX));
+  field.multiply(f, t, dy, t);
+  store(f, y, subtract(f, load(f, t), load(f, u)));
 }
 
 /** Adds a point of G's tables to the accumulator. Parameters: the sum, the point, the sign. */
 export function emitBaseAddition(f: FunctionEmitter, base: Local, addition: FunctionIndex, field: FieldCalls): void {
   const [sum, point, sign] = f.params as [Local, Local, Local];
-  pushIsZero(f, loadElement(f, sum, Z));
+  const { z } = coordinates(sum);
+  const commonZ = { address: base, offset: OFFSET.commonZ };
+  pushIsZero(f, load(f, z));
   f.if(
     () => {
-      callAddition(f, addition, { sum, point, sign, fullZ: { address: sum, offset: Z } });
-      emitScale(f, sum, { address: base, offset: OFFSET.commonZ }, { base, field });
+      callAddition(f, addition, { sum, point, sign, fullZ: z });
+      emitScale(f, sum, commonZ, { base, field });
     },
     () => {
       const fullZ = { address: base, offset: OFFSET.fullZ };
-      field.multiply(f, fullZ, { address: sum, offset: Z }, { address: base, offset: OFFSET.commonZ });
+      field.multiply(f, fullZ, z, commonZ);
       callAddition(f, addition, { sum, point, sign, fullZ });
     },
   );
@@ -113,7 +144,7 @@ export function callKeyAddition(f: FunctionEmitter, addition: FunctionIndex, sum
 function callAddition(
   f: FunctionEmitter,
   addition: FunctionIndex,
-  at: { sum: Local; point: Local; sign: Local; fullZ: { address: Local; offset: number } },
+  at: { sum: Local; point: Local; sign: Local; fullZ: Place },
 ): void {
   f.get(at.sum);
   f.get(at.point);
@@ -245,13 +276,8 @@ function emitLevelling(
 }
 
 /** Takes the affine point at an address to the curve that is away by z: (x·z², y·z³). */
-export function emitScale(
-  f: FunctionEmitter,
-  point: Local,
-  z: { address: Local; offset: number },
-  at: { base: Local; field: FieldCalls },
-): void {
-  const power = { address: at.base, offset: OFFSET.elements };
+export function emitScale(f: FunctionEmitter, point: Local, z: Place, at: { base: Local; field: FieldCalls }): void {
+  const power = scratchPlace(at.base, 0);
   const x = { address: point, offset: X };
   const y = { address: point, offset: Y };
   at.field.square(f, power, z);

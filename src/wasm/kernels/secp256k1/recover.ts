@@ -5,7 +5,7 @@ import { must } from "#base/assert.ts";
 import type { FunctionEmitter, FunctionIndex, Local } from "../../function-emitter.ts";
 import { CONTROL, I32, I64 } from "../../opcodes.ts";
 import { add, negate, normalize, pushIsZeroElement, subtract } from "./field.ts";
-import type { FieldCalls, Place } from "./field-calls.ts";
+import { type FieldCalls, load, type Place, scratchPlace, store } from "./field-calls.ts";
 import {
   AFFINE_SIZE_BYTES,
   BASE_WINDOW_BITS,
@@ -74,18 +74,17 @@ export function emitRecover(f: FunctionEmitter, base: Local, parts: RecoverParts
 /** Parameters: address of r, parity. y is r³ + 7 to the power (p + 1)/4, if that is a root at all. */
 export function emitLift(f: FunctionEmitter, base: Local, field: FieldCalls): void {
   const [address, parity] = f.params as [Local, Local];
-  const element = (index: number): Place => ({ address: base, offset: OFFSET.elements + index * ELEMENT_SIZE_BYTES });
-  const load = ({ offset }: Place) => loadElement(f, base, offset);
+  const element = (index: number) => scratchPlace(base, index);
   const x = { address: base, offset: OFFSET.point };
   const yy = element(0);
-  storeLimbs(f, base, x.offset, loadBigEndian(f, address, 0, 4));
+  store(f, x, loadBigEndian(f, address, 0, 4));
   field.square(f, yy, x);
   field.multiply(f, yy, yy, x);
-  storeLimbs(f, base, yy.offset, add(f, load(yy), constantLimbs(7n, 4)));
+  store(f, yy, add(f, load(f, yy), constantLimbs(7n, 4)));
   const y = emitSquareRoot(f, element, field);
-  const root = normalize(f, load(y));
+  const root = normalize(f, load(f, y));
   field.square(f, y, y);
-  pushIsZeroElement(f, subtract(f, load(y), load(yy)));
+  pushIsZeroElement(f, subtract(f, load(f, y), load(f, yy)));
   f.op(I32.eqz);
   f.if(() => {
     f.i32Const(0);
@@ -153,20 +152,19 @@ export function emitWriteDigits(f: FunctionEmitter, base: Local, functions: Digi
   f.i32Const(0);
   f.i32Const(DIGITS_SIZE_BYTES * (HALF_SCALAR_BITS + 1));
   f.memoryFill();
-  const element = (index: number) => OFFSET.elements + index * ELEMENT_SIZE_BYTES;
-  const [r, z, s] = [0, 1, 2] as const;
-  storeLimbs(f, base, element(r), loadBigEndian(f, signature, 0, 4));
-  storeLimbs(f, base, element(z), loadBigEndian(f, hash, 0, 4));
-  storeLimbs(f, base, element(s), loadBigEndian(f, signature, 32, 4));
-  const call = (target: FunctionIndex, ...elements: number[]) => {
-    for (const index of elements) pushAddress(f, base, element(index));
+  const [r, z, s] = [0, 1, 2].map((index) => scratchPlace(base, index)) as [Place, Place, Place];
+  store(f, r, loadBigEndian(f, signature, 0, 4));
+  store(f, z, loadBigEndian(f, hash, 0, 4));
+  store(f, s, loadBigEndian(f, signature, 32, 4));
+  const call = (target: FunctionIndex, ...places: Place[]) => {
+    for (const { address, offset } of places) pushAddress(f, address, offset);
     f.call(target);
   };
   call(functions.invertScalar, r, r);
   call(functions.multiplyScalars, z, z, r);
   call(functions.multiplyScalars, s, s, r);
-  const u1 = negateModuloOrder(f, loadElement(f, base, element(z)));
-  const { first, second } = splitScalar(f, loadElement(f, base, element(s)));
+  const u1 = negateModuloOrder(f, load(f, z));
+  const { first, second } = splitScalar(f, load(f, s));
   const write = (slot: number, limbs: readonly Local[], sign: Local | null, width: number) => {
     for (const limb of limbs) f.get(limb);
     if (sign === null) f.i64Const(0);
@@ -186,8 +184,8 @@ export function emitTurnTable(f: FunctionEmitter, base: Local, field: FieldCalls
   const cursor = localAddress(f, base, OFFSET.keyTable);
   const end = localAddress(f, base, OFFSET.turnedKeyTable);
   const distance = OFFSET.turnedKeyTable - OFFSET.keyTable;
-  const beta = { address: base, offset: OFFSET.elements };
-  storeLimbs(f, base, beta.offset, constantLimbs(BETA, 4));
+  const beta = scratchPlace(base, 0);
+  store(f, beta, constantLimbs(BETA, 4));
   f.loop((again) => {
     field.multiply(f, { address: cursor, offset: distance }, { address: cursor, offset: 0 }, beta);
     const y = loadElement(f, cursor, ELEMENT_SIZE_BYTES);
