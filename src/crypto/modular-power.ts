@@ -11,6 +11,8 @@ import {
   LIMB_COUNT_MAX,
   MODULAR_POWER_RANGE_SIZE_BYTES,
   type ModularPowerKernel,
+  SHORT_LIMB_COUNT_MAX,
+  type ShortLength,
 } from "#wasm/kernels/modular-power.ts";
 import { compileModule, instantiate } from "#wasm/loader.ts";
 import { PORTABLE_CRYPTO } from "./backend.ts";
@@ -128,15 +130,29 @@ class Kernel {
     const inverse = BigInt.asUintN(64, -inverseOfTwoPower(modulus, 64));
     this.#store(this.#modulus, modulus, size);
     this.#store(this.#table, (base << shift) % modulus, size);
-    this.#run(exponent, size, {
-      mul: (to, a, b) => this.#calls.mulMontgomery(to, a, b, this.#modulus, size, inverse),
-      sqr: (at, count) => this.#calls.sqrMontgomery(at, count, this.#modulus, size, inverse),
-    });
+    const multiplication = this.#montgomery(size, inverse);
+    this.#run(exponent, size, multiplication);
     if (exponent.length === 0) return 1n;
     // Out of Montgomery form: a multiplication by 1.
     this.#store(this.#square, 1n, size);
-    this.#calls.mulMontgomery(this.#result, this.#result, this.#square, this.#modulus, size, inverse);
+    multiplication.mul(this.#result, this.#result, this.#square);
     return this.#load(this.#result, size);
+  }
+
+  #montgomery(size: number, inverse: bigint): Multiplication {
+    const limbCount = size / 8;
+    if (limbCount <= SHORT_LIMB_COUNT_MAX) {
+      const mul = this.#calls[`mulShort${limbCount as ShortLength}`];
+      const sqr = this.#calls[`sqrShort${limbCount as ShortLength}`];
+      return {
+        mul: (to, a, b) => mul(to, a, b, this.#modulus, inverse),
+        sqr: (at, count) => sqr(at, count, this.#modulus, inverse),
+      };
+    }
+    return {
+      mul: (to, a, b) => this.#calls.mulMontgomery(to, a, b, this.#modulus, size, inverse),
+      sqr: (at, count) => this.#calls.sqrMontgomery(at, count, this.#modulus, size, inverse),
+    };
   }
 
   #powerOfTwo(base: bigint, exponent: Uint8Array, bits: number): bigint {

@@ -8,6 +8,7 @@
 import type { FunctionIndex, Local } from "../function-emitter.ts";
 import { behind, type KernelModule, type KernelProgram, type Place } from "./kernel-program.ts";
 import {
+  constantModulus,
   defineIsZero,
   type FieldFunctions,
   LimbEmitter,
@@ -68,7 +69,7 @@ function defineQuadraticMul(module: KernelModule, field: PrimeField): FunctionIn
   const part = (emit: (e: LimbEmitter, a: Place, b: Place) => Local[]) =>
     module.builder.defineFunction({ params: ["i32", "i32", "i32"], results: [] }, (f) => {
       const [to, a, b] = f.params.map((at) => ({ at, offset: 0 })) as [Place, Place, Place];
-      const e = new LimbEmitter(f, field);
+      const e = new LimbEmitter(f, constantModulus(field));
       e.store(to, emit(e, a, b));
     });
   const real = part((e, a, b) =>
@@ -95,7 +96,7 @@ function defineQuadraticMul(module: KernelModule, field: PrimeField): FunctionIn
 function defineQuadraticSqr(module: KernelModule, field: PrimeField): FunctionIndex {
   const half = 8 * field.limbCount;
   return module.builder.defineFunction({ params: ["i32", "i32"], results: [] }, (f) => {
-    const e = new LimbEmitter(f, field);
+    const e = new LimbEmitter(f, constantModulus(field));
     const [to, a] = f.params.map((at) => ({ at, offset: 0 })) as [Place, Place];
     const a0 = e.load(a);
     const a1 = e.load(behind(a, half));

@@ -8,9 +8,14 @@
 import { ModuleBuilder } from "../assembler.ts";
 import type { FunctionEmitter, FunctionIndex, GlobalIndex, Local } from "../function-emitter.ts";
 import { I32, I64 } from "../opcodes.ts";
+import type { Place } from "./kernel-program.ts";
+import { LimbEmitter, type LimbModulus } from "./prime-field.ts";
 
 /** The longest numbers, limbs: 1024 bytes. */
 export const LIMB_COUNT_MAX = 128;
+
+/** The longest numbers that have functions of their own, limbs. */
+export const SHORT_LIMB_COUNT_MAX = 4;
 
 /** Size of the kernel's own range, bytes. */
 export const MODULAR_POWER_RANGE_SIZE_BYTES: number = 8 * (LIMB_COUNT_MAX + 1);
@@ -41,7 +46,26 @@ export type ModularPowerKernel = {
   readonly mulLow: (to: number, a: number, b: number, sizeBytes: number) => void;
   /** Squares `count` times in place, low limbs only. */
   readonly sqrLow: (at: number, count: number, sizeBytes: number) => void;
+} & {
+  /** As `mulMontgomery` and `sqrMontgomery`, for numbers of 1 to 4 limbs. */
+  readonly [Name in `mulShort${ShortLength}`]: (
+    to: number,
+    a: number,
+    b: number,
+    modulus: number,
+    negativeInverse: bigint,
+  ) => void;
+} & {
+  readonly [Name in `sqrShort${ShortLength}`]: (
+    at: number,
+    count: number,
+    modulus: number,
+    negativeInverse: bigint,
+  ) => void;
 };
+
+/** Limbs of a short number. */
+export type ShortLength = 1 | 2 | 3 | 4;
 
 /** The module's bytes. Imports `env.memory` and `env.base`. */
 export function emitModularPowerModule(shared: boolean): Uint8Array<ArrayBuffer> {
@@ -56,7 +80,58 @@ export function emitModularPowerModule(shared: boolean): Uint8Array<ArrayBuffer>
   module.exportFunction("mulLow", low);
   module.exportFunction("sqrMontgomery", defineRepeated(module, montgomery, ["i32", "i32", "i64"]));
   module.exportFunction("sqrLow", defineRepeated(module, low, ["i32"]));
+  for (let limbCount = 1; limbCount <= SHORT_LIMB_COUNT_MAX; limbCount++) {
+    module.exportFunction(`mulShort${limbCount}`, defineShortMul(module, limbCount));
+    module.exportFunction(`sqrShort${limbCount}`, defineShortSqr(module, limbCount));
+  }
   return module.build();
+}
+
+function defineShortMul(module: ModuleBuilder, limbCount: number): FunctionIndex {
+  return module.defineFunction({ params: ["i32", "i32", "i32", "i32", "i64"], results: [] }, (f) => {
+    const [to, a, b, modulus] = f.params.map((at) => ({ at, offset: 0 })) as [Place, Place, Place, Place];
+    const e = new LimbEmitter(f, loadedModulus(f, { limbCount, modulus: modulus.at!, inverse: f.param(4) }));
+    e.store(to, e.sumOfProducts([{ a: e.load(a), pushB: (limb) => e.pushLimb(b, limb) }]));
+  });
+}
+
+function defineShortSqr(module: ModuleBuilder, limbCount: number): FunctionIndex {
+  return module.defineFunction({ params: ["i32", "i32", "i32", "i64"], results: [] }, (f) => {
+    const [at, count, modulus, inverse] = f.params as [Local, Local, Local, Local];
+    const e = new LimbEmitter(f, loadedModulus(f, { limbCount, modulus, inverse }));
+    const value = e.load({ at, offset: 0 });
+    f.loop((again) => {
+      const square = e.sumOfProducts([{ a: value, pushB: (limb) => f.get(value[limb]!) }]);
+      value.forEach((limb, i) => {
+        f.get(square[i]!);
+        f.set(limb);
+      });
+      f.get(count);
+      f.i32Const(1);
+      f.op(I32.sub);
+      f.tee(count);
+      f.brIf(again);
+    });
+    e.store({ at, offset: 0 }, value);
+  });
+}
+
+function loadedModulus(
+  f: FunctionEmitter,
+  { limbCount, modulus, inverse }: { limbCount: number; modulus: Local; inverse: Local },
+): LimbModulus {
+  const limbs = f.locals("i64", limbCount);
+  limbs.forEach((limb, i) => {
+    f.get(modulus);
+    f.memory(I64.load, 8 * i);
+    f.set(limb);
+  });
+  return {
+    limbCount,
+    isFull: true,
+    pushLimb: (at, limb) => at.get(limbs[limb]!),
+    pushNegativeInverse: (at) => at.get(inverse),
+  };
 }
 
 // (at, count, …rest): calls (at, at, at, …rest) that many times.

@@ -62,29 +62,45 @@ export function limbBytes(value: bigint, limbCount: number): Uint8Array {
   return new Uint8Array(words.buffer);
 }
 
-/** Emits code over limbs of one field. */
+/** What numbers are reduced by: an odd number known when code is made, or only when it runs. */
+export type LimbModulus = {
+  readonly limbCount: number;
+  /** Fewer than two spare bits: sums may carry out of the limbs. */
+  readonly isFull: boolean;
+  readonly pushLimb: (f: FunctionEmitter, limb: number) => void;
+  /** -1 / modulus modulo 2^64. */
+  readonly pushNegativeInverse: (f: FunctionEmitter) => void;
+};
+
+/** A prime as constants in the code. */
+export function constantModulus({ modulus, limbCount }: PrimeField): LimbModulus {
+  const limbs = Array.from({ length: limbCount }, (_, i) => (modulus >> BigInt(64 * i)) % WORD);
+  return {
+    limbCount,
+    isFull: modulus >> BigInt(64 * limbCount - 2) !== 0n,
+    pushLimb: (f, limb) => f.i64Const(limbs[limb]!),
+    pushNegativeInverse: (f) => f.i64Const(negativeInverse(limbs[0]!)),
+  };
+}
+
+/** Emits code over limbs of numbers below one modulus. */
 export class LimbEmitter {
   readonly f: FunctionEmitter;
-  readonly field: PrimeField;
-  readonly #limbs: readonly bigint[];
-  // Without a spare bit a sum may carry out of the limbs.
-  readonly #isFull: boolean;
+  readonly #modulus: LimbModulus;
   readonly #low: Local;
   readonly #high: Local;
   readonly #carry: Local;
   readonly #factor: Local;
 
-  constructor(f: FunctionEmitter, field: PrimeField) {
+  constructor(f: FunctionEmitter, modulus: LimbModulus) {
     this.f = f;
-    this.field = field;
-    this.#limbs = Array.from({ length: field.limbCount }, (_, i) => (field.modulus >> BigInt(64 * i)) % WORD);
-    this.#isFull = field.modulus >> BigInt(64 * field.limbCount - 2) !== 0n;
+    this.#modulus = modulus;
     [this.#low, this.#high, this.#carry, this.#factor] = f.locals("i64", 4) as [Local, Local, Local, Local];
   }
 
   /** Fresh locals for one number. */
   number(): Local[] {
-    return this.f.locals("i64", this.field.limbCount);
+    return this.f.locals("i64", this.#modulus.limbCount);
   }
 
   /** Loads a number. */
@@ -122,7 +138,7 @@ export class LimbEmitter {
       I64.add128,
       false,
     );
-    if (reduced) this.#subtractModulus(sum, this.#isFull ? () => this.f.get(this.#carry) : null);
+    if (reduced) this.#subtractModulus(sum, this.#modulus.isFull ? () => this.f.get(this.#carry) : null);
     return sum;
   }
 
@@ -140,7 +156,7 @@ export class LimbEmitter {
     this.f.get(this.#carry);
     this.f.set(mask);
     const masked = (i: number) => {
-      this.f.i64Const(this.#limbs[i]!);
+      this.#modulus.pushLimb(this.f, i);
       this.f.get(mask);
       this.f.op(I64.and);
     };
@@ -153,7 +169,7 @@ export class LimbEmitter {
     const result = this.number();
     this.#chain(
       result,
-      (i) => this.f.i64Const(this.#limbs[i]!),
+      (i) => this.#modulus.pushLimb(this.f, i),
       (i) => this.f.get(a[i]!),
       I64.sub128,
       true,
@@ -164,7 +180,7 @@ export class LimbEmitter {
   /** Σ a·b / R, reduced. With two products or unreduced factors the modulus must have spare bits. */
   sumOfProducts(products: readonly Product[]): Local[] {
     const { f } = this;
-    const count = this.field.limbCount;
+    const count = this.#modulus.limbCount;
     const t = this.number();
     const top = f.local("i64");
     const overflow = f.local("i64");
@@ -182,7 +198,7 @@ export class LimbEmitter {
       });
       this.#reduceRow(t, top, overflow);
     }
-    if (this.#isFull) this.#subtractModulus(t, () => f.get(top));
+    if (this.#modulus.isFull) this.#subtractModulus(t, () => f.get(top));
     else this.#subtractModulusRarely(t);
     return t;
   }
@@ -191,7 +207,7 @@ export class LimbEmitter {
   #addToTop(top: Local, overflow: Local, isFirst: boolean, accumulates: boolean): void {
     const { f } = this;
     f.get(this.#carry);
-    if (this.#isFull && !isFirst) {
+    if (this.#modulus.isFull && !isFirst) {
       f.i64Const(0);
       f.get(top);
       f.i64Const(0);
@@ -210,19 +226,18 @@ export class LimbEmitter {
   // Adds the multiple of the modulus that clears the lowest limb, and shifts by one limb.
   #reduceRow(t: readonly Local[], top: Local, overflow: Local): void {
     const { f } = this;
-    const count = this.field.limbCount;
-    const inverse = negativeInverse(this.#limbs[0]!);
+    const count = this.#modulus.limbCount;
     f.get(t[0]!);
-    f.i64Const(inverse);
+    this.#modulus.pushNegativeInverse(f);
     f.op(I64.mul);
     f.set(this.#factor);
     for (let j = 0; j < count; j++) {
-      this.#multiplyAdd({ a: () => f.i64Const(this.#limbs[j]!), b: this.#factor, addend: t[j]!, hasCarry: j > 0 });
+      this.#multiplyAdd({ a: () => this.#modulus.pushLimb(f, j), b: this.#factor, addend: t[j]!, hasCarry: j > 0 });
       if (j === 0) f.op(CONTROL.drop);
       else f.set(t[j - 1]!);
     }
     f.get(top);
-    if (!this.#isFull) {
+    if (!this.#modulus.isFull) {
       f.get(this.#carry);
       f.op(I64.add);
       f.set(t[count - 1]!);
@@ -266,7 +281,7 @@ export class LimbEmitter {
     isSigned: boolean,
   ): void {
     const { f } = this;
-    for (let i = 0; i < this.field.limbCount; i++) {
+    for (let i = 0; i < this.#modulus.limbCount; i++) {
       a(i);
       f.i64Const(0);
       b(i);
@@ -295,7 +310,7 @@ export class LimbEmitter {
     this.#chain(
       reduced,
       (i) => f.get(t[i]!),
-      (i) => f.i64Const(this.#limbs[i]!),
+      (i) => this.#modulus.pushLimb(f, i),
       I64.sub128,
       true,
     );
@@ -320,9 +335,9 @@ export class LimbEmitter {
   // A product: with two spare bits few are above the modulus, and the highest limb nearly always tells.
   #subtractModulusRarely(t: readonly Local[]): void {
     const { f } = this;
-    const last = this.field.limbCount - 1;
+    const last = this.#modulus.limbCount - 1;
     f.get(t[last]!);
-    f.i64Const(this.#limbs[last]!);
+    this.#modulus.pushLimb(f, last);
     f.op(I64.geU);
     f.if(() => this.#subtractModulus(t, null));
   }
@@ -333,7 +348,7 @@ export function definePrimeField(module: KernelModule, field: PrimeField, square
   const { builder } = module;
   const binary = (emit: (e: LimbEmitter, a: Place, b: Place) => Local[]) =>
     builder.defineFunction({ params: ["i32", "i32", "i32"], results: [] }, (f) => {
-      const e = new LimbEmitter(f, field);
+      const e = new LimbEmitter(f, constantModulus(field));
       const [to, a, b] = f.params.map((at) => ({ at, offset: 0 })) as [Place, Place, Place];
       e.store(to, emit(e, a, b));
     });
