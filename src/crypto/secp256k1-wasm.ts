@@ -1,4 +1,4 @@
-// Key recovery by our WebAssembly kernel: 1.4 times as fast as libsecp256k1's add-on. Opened per thread on first use.
+// Key recovery by our WebAssembly kernel: 1.5 times as fast as libsecp256k1's add-on. Opened per thread on first use.
 // It takes variable time and never sees a private key. Absent where the engine lacks wide arithmetic, or where it was
 // ruled out.
 

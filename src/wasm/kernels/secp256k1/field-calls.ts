@@ -3,7 +3,7 @@
 // doubling and addition a recovery takes 34.3 µs instead of 33.0, and the module has 30 KB instead of 20.
 
 import type { FunctionEmitter, FunctionIndex, Local, ValueType } from "../../function-emitter.ts";
-import { multiply, square, squareTimes } from "./field.ts";
+import { multiply, square, squareTimes, subtract } from "./field.ts";
 import { ELEMENT_SIZE_BYTES, OFFSET } from "./layout.ts";
 import { type Limbs, loadLimbs, pushAddress, storeLimbs } from "./limbs.ts";
 
@@ -35,6 +35,7 @@ export function store(f: FunctionEmitter, place: Place, element: Limbs): void {
 /** The functions, and their calls. */
 export class FieldCalls {
   readonly #multiply: FunctionIndex;
+  readonly #multiplySubtract: FunctionIndex;
   readonly #square: FunctionIndex;
   readonly #squareTimes: FunctionIndex;
 
@@ -42,6 +43,11 @@ export class FieldCalls {
     this.#multiply = define(["i32", "i32", "i32"], [], (f) => {
       const [target, a, b] = f.params as [Local, Local, Local];
       storeLimbs(f, target, 0, multiply(f, loadLimbs(f, a, 0, 4), loadLimbs(f, b, 0, 4)));
+    });
+    this.#multiplySubtract = define(["i32", "i32", "i32", "i32"], [], (f) => {
+      const [target, a, b, minus] = f.params as [Local, Local, Local, Local];
+      const product = multiply(f, loadLimbs(f, a, 0, 4), loadLimbs(f, b, 0, 4));
+      storeLimbs(f, target, 0, subtract(f, product, loadLimbs(f, minus, 0, 4)));
     });
     this.#square = define(["i32", "i32"], [], (f) => {
       const [target, a] = f.params as [Local, Local];
@@ -59,6 +65,12 @@ export class FieldCalls {
   multiply(f: FunctionEmitter, target: Place, a: Place, b: Place): void {
     for (const { address, offset } of [target, a, b]) pushAddress(f, address, offset);
     f.call(this.#multiply);
+  }
+
+  /** target = a · b − minus; places may be the same. */
+  multiplySubtract(f: FunctionEmitter, target: Place, a: Place, b: Place, minus: Place): void {
+    for (const { address, offset } of [target, a, b, minus]) pushAddress(f, address, offset);
+    f.call(this.#multiplySubtract);
   }
 
   /** target = a². */

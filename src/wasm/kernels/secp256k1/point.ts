@@ -9,16 +9,7 @@
 
 import type { FunctionEmitter, FunctionIndex, Local } from "../../function-emitter.ts";
 import { CONTROL, I32, I64, type PlainOpcode } from "../../opcodes.ts";
-import {
-  type Element,
-  FIELD_FOLD,
-  FIELD_PRIME,
-  foldOut,
-  pushIsZeroElement,
-  shiftLeft,
-  subtract,
-  threeHalves,
-} from "./field.ts";
+import { FIELD_FOLD, FIELD_PRIME, foldOut, pushIsZeroElement, shiftLeft, subtract, threeHalves } from "./field.ts";
 import { type FieldCalls, load, type Place, scratchPlace, store } from "./field-calls.ts";
 import { AFFINE_SIZE_BYTES, ELEMENT_SIZE_BYTES, OFFSET } from "./layout.ts";
 import { constantLimbs, type Limbs, loadLimbs, pushAddress, pushIsZero, storeLimbs } from "./limbs.ts";
@@ -64,8 +55,7 @@ export function emitDouble(f: FunctionEmitter, base: Local, field: FieldCalls): 
   const newX = subtract(f, load(f, t), shiftLeft(f, middle, 1));
   store(f, x, newX);
   store(f, t, subtract(f, middle, newX));
-  field.multiply(f, t, slope, t);
-  store(f, y, subtract(f, load(f, t), load(f, yy)));
+  field.multiplySubtract(f, y, slope, t, yy);
 }
 
 /**
@@ -96,13 +86,9 @@ export function emitAddition(f: FunctionEmitter, base: Local, parts: Omit<TableP
   store(f, dy, addedY);
   field.square(f, t, seenZ);
   field.multiply(f, dy, dy, t);
-  field.multiply(f, dy, dy, seenZ);
-  field.multiply(f, t, added.x, t);
-  const differenceX = subtract(f, load(f, t), load(f, x));
-  const differenceY = subtract(f, load(f, dy), load(f, y));
-  emitExceptions(f, { sum, dx: differenceX, dy: differenceY, double });
-  store(f, dx, differenceX);
-  store(f, dy, differenceY);
+  field.multiplySubtract(f, dy, dy, seenZ, y);
+  field.multiplySubtract(f, dx, added.x, t, x);
+  emitExceptions(f, { sum, dx, dy, double });
   field.multiply(f, z, z, dx);
   field.square(f, dxx, dx);
   field.multiply(f, dxxx, dxx, dx);
@@ -113,8 +99,7 @@ export function emitAddition(f: FunctionEmitter, base: Local, parts: Omit<TableP
   const newX = subtract(f, subtract(f, load(f, t), load(f, dxxx)), shiftLeft(f, middle, 1));
   store(f, x, newX);
   store(f, t, subtract(f, middle, newX));
-  field.multiply(f, t, dy, t);
-  store(f, y, subtract(f, load(f, t), load(f, u)));
+  field.multiplySubtract(f, y, dy, t, u);
 }
 
 /** Adds a point of G's tables to the accumulator. Parameters: the sum, the point, the sign. */
@@ -154,12 +139,13 @@ function callAddition(
 }
 
 // Equal points are doubled, opposite ones vanish. The first limb tells nearly always that neither is the case.
-function emitExceptions(f: FunctionEmitter, at: { sum: Local; dx: Element; dy: Element; double: FunctionIndex }): void {
-  pushMayBeZero(f, at.dx[0]!);
+function emitExceptions(f: FunctionEmitter, at: { sum: Local; dx: Place; dy: Place; double: FunctionIndex }): void {
+  const [first] = loadLimbs(f, at.dx.address, at.dx.offset, 1) as [Local];
+  pushMayBeZero(f, first);
   f.if(() => {
-    pushIsZeroElement(f, at.dx);
+    pushIsZeroElement(f, load(f, at.dx));
     f.if(() => {
-      pushIsZeroElement(f, at.dy);
+      pushIsZeroElement(f, load(f, at.dy));
       f.if(
         () => {
           f.get(at.sum);
