@@ -1,5 +1,6 @@
 // What the word emitters share: single limbs with folded constants, chains of carries, calls of word functions.
-// A carry by comparison costs a compare and an addition; it measured ahead of add128 where words stay in variables.
+// A carry is a comparison here: in a loop of Fibonacci numbers it took 2.9 ns a round, add128 3.8 ns (the chains of `division.ts`,
+// where products dominate, are 1.2 to 1.7 times faster with add128).
 
 import { type Code, i32, i64, type Operand64, type Value, type Var } from "#wasm/code.ts";
 import type { FunctionIndex } from "#wasm/function-emitter.ts";
