@@ -1,0 +1,207 @@
+// The machine where arenas end and threads are shared: what does not fit goes to the reference machine with the same result, a
+// transaction leaves nothing for the next one, and forks that take turns do not mix.
+
+import { afterAll, describe, expect, test } from "bun:test";
+import { bigintToBytes } from "#base/bytes.ts";
+import { fromHex, toBareHex } from "#base/hex.ts";
+import type { Hardfork } from "#chain/hardforks.ts";
+import { ZERO_HASH } from "#chain/primitives.ts";
+import type { Engine, TransactionOutcome } from "#evm/engine.ts";
+import { createReferenceEngine } from "#evm/reference/engine.ts";
+import { createRange } from "#evm/runtime/range.ts";
+import { createWasmEngine, type WasmEngine } from "#evm/wasm-engine.ts";
+import { CONTEXT } from "#formats/memory/evm-arena.ts";
+import { releaseMemory } from "#wasm/loader.ts";
+import {
+  ALICE,
+  addressOf,
+  assemble,
+  ETHER,
+  environmentOf,
+  fund,
+  imprint,
+  messageOf,
+  signed,
+  specOf,
+} from "../fixtures.ts";
+import { MemoryHost } from "../memory-host.ts";
+
+const CONTRACT = addressOf(0xc0de);
+const HELPER = addressOf(0xabcd);
+const SMALL_RANGE_SIZE_BYTES = 32 * 1024 * 1024;
+
+const range = createRange(SMALL_RANGE_SIZE_BYTES);
+const small = await createWasmEngine(specOf("osaka"), { tier: "interpreter", range });
+const reference = await createReferenceEngine(specOf("osaka"));
+
+afterAll(() => releaseMemory(range.memory));
+
+function worldWith(...sources: readonly string[]): MemoryHost {
+  const host = new MemoryHost();
+  fund(host, ALICE.address, 10n ** 6n * ETHER);
+  [CONTRACT, HELPER].forEach((address, i) => {
+    if (sources[i] !== undefined) fund(host, address, 1000n, assemble(sources[i]), 1n);
+  });
+  return host;
+}
+
+async function outcomeOf(engine: Engine, host: MemoryHost, data = new Uint8Array(0), gasLimit = 16_000_000n) {
+  const tx = signed({ to: CONTRACT, data, gasLimit });
+  const result = await engine.applyTransaction(tx, ALICE.address, environmentOf("osaka"), host);
+  if (result.kind === "rejected") throw new Error(result.reject.message);
+  return result.outcome;
+}
+
+async function expectSame(engine: Engine, sources: readonly string[], data?: Uint8Array): Promise<TransactionOutcome> {
+  const host = worldWith(...sources);
+  const outcome = await outcomeOf(engine, host, data);
+  const expectedHost = worldWith(...sources);
+  expect(outcome).toEqual(await outcomeOf(reference, expectedHost, data));
+  expect(imprint(host)).toBe(imprint(expectedHost));
+  return outcome;
+}
+
+describe("what a small arena cannot hold runs on the reference machine", () => {
+  // A counter as the key of a slot, or as what is stored; the loop ends when the gas is nearly gone.
+  const loop = (body: string) => `0 loop: 1 ADD ${body} GAS 4e20 LT @loop JUMPI STOP`;
+  const cases: readonly [what: string, ...sources: string[]][] = [
+    ["transient slots", loop("DUP1 DUP1 TSTORE")],
+    ["the journal", loop("DUP1 1 TSTORE")],
+  ];
+  for (const [what, ...sources] of cases) {
+    test(what, async () => {
+      const before = small.counters.fallbacks.exhausted;
+      await expectSame(small, sources);
+      expect(small.counters.fallbacks.exhausted).toBe(before + 1);
+      await expectSame(small, ["1 2 ADD 0 SSTORE"]);
+      expect(small.counters.fallbacks.exhausted).toBe(before + 1);
+    }, 60_000);
+  }
+
+  test("memory", async () => {
+    const before = small.counters.fallbacks.exhausted;
+    const gas = 10n ** 9n;
+    const env = environmentOf("osaka", { gasLimit: gas, transactionGasCap: null });
+    const outcome = await small.call(
+      messageOf({ to: CONTRACT, gas }),
+      env,
+      worldWith("1 1000000 MSTORE MSIZE 0 MSTORE 20 0 RETURN"),
+    );
+    expect(outcome.output).toEqual(bigintToBytes(0x1000020n, 32));
+    expect(small.counters.fallbacks.exhausted).toBe(before + 1);
+  });
+
+  test("call data longer than its region", async () => {
+    const before = small.counters.fallbacks.oversized;
+    const data = new Uint8Array(1024 * 1024).fill(1);
+    const outcome = await small.call(
+      messageOf({ to: CONTRACT, data, gas: 100_000_000n }),
+      environmentOf("osaka"),
+      worldWith("CALLDATASIZE 0 MSTORE 20 0 RETURN"),
+    );
+    expect(outcome.output).toEqual(bigintToBytes(BigInt(data.length), 32));
+    expect(small.counters.fallbacks.oversized).toBe(before + 1);
+  });
+});
+
+test("codes beyond the region start it over, and each is found again", async () => {
+  const { thread } = small;
+  let lowestEnd = Number.POSITIVE_INFINITY;
+  let startsOver = 0;
+  for (let i = 0; i < 120; i++) {
+    const host = new MemoryHost();
+    fund(host, ALICE.address, ETHER);
+    // 24 KiB that differ from all others, and answer with their number.
+    const body = fromHex(assemble(`${(0x10000 + i).toString(16)} 0 MSTORE 20 0 RETURN`));
+    const code = new Uint8Array(24_576);
+    code.set(body);
+    fund(host, CONTRACT, 0n, toBareHex(code), 1n);
+    const outcome = await small.call(messageOf({ to: CONTRACT }), environmentOf("osaka"), host);
+    expect(outcome.output).toEqual(bigintToBytes(BigInt(0x10000 + i), 32));
+    const end = thread.field(CONTEXT.codeEnd);
+    if (end < lowestEnd && i > 0) startsOver++;
+    lowestEnd = end;
+  }
+  expect(startsOver).toBeGreaterThan(0);
+});
+
+test("when generations wrap, no record of an old one is found", async () => {
+  const { thread } = small;
+  const host = worldWith("0 SLOAD 1 ADD DUP1 0 SSTORE 0 TLOAD ADD 7 0 TSTORE 0 MSTORE 20 0 RETURN");
+  const env = environmentOf("osaka");
+  const answer = async () => (await small.call(messageOf({ to: CONTRACT }), env, host)).output;
+  const first = thread.field(CONTEXT.generation);
+  expect(await answer()).toEqual(bigintToBytes(1n, 32));
+  thread.setField(CONTEXT.generation, 0xffff_fffe);
+  while (thread.field(CONTEXT.generation) !== first + 1) expect(await answer()).toEqual(bigintToBytes(1n, 32));
+});
+
+test("forks take turns on one thread", async () => {
+  const forks: readonly Hardfork[] = ["istanbul", "osaka", "berlin", "istanbul", "osaka"];
+  const engines = new Map<Hardfork, { ours: WasmEngine; theirs: Engine }>();
+  for (const fork of forks) {
+    const spec = specOf(fork);
+    engines.set(fork, {
+      ours: await createWasmEngine(spec, { tier: "interpreter" }),
+      theirs: await createReferenceEngine(spec),
+    });
+  }
+  const gasUsed = new Set<bigint>();
+  for (const fork of forks) {
+    const { ours, theirs } = engines.get(fork)!;
+    const message = messageOf({ to: CONTRACT, gas: 200_000n });
+    const host = worldWith("5 1 SSTORE 1 SLOAD abcd BALANCE ADD 0 MSTORE 20 0 RETURN");
+    const outcome = await ours.call(message, environmentOf(fork), host);
+    expect(outcome).toEqual(await theirs.call(message, environmentOf(fork), host));
+    gasUsed.add(outcome.gasUsed);
+  }
+  // Berlin and Osaka agree on these prices.
+  expect(gasUsed.size).toBe(2);
+});
+
+describe("a frame that reverts takes everything back", () => {
+  // The helper writes, logs, sends value, creates and destroys, then reverts or returns as its call data says.
+  const helper = `CALLVALUE 0 SSTORE 5 0 TSTORE 9 20 0 LOG1 0 0 0 0 3 1234 GAS CALL POP
+    1 0 7 CREATE POP CALLDATASIZE @revert JUMPI STOP revert: 0 0 REVERT`;
+  const callHelper = (size: string) => `0 0 ${size} 0 b abcd GAS CALL`;
+  test("writes, logs, value, accounts, refunds, transient slots", async () => {
+    const read = "0 SLOAD 1234 BALANCE ADD abcd BALANCE ADD";
+    for (const size of ["0", "1"]) {
+      const outcome = await expectSame(small, [`${callHelper(size)} ${read} ADD 1 SSTORE`, helper]);
+      expect(outcome.logs).toHaveLength(size === "0" ? 1 : 0);
+    }
+  });
+
+  test("twice: first undone, then kept", async () => {
+    const outcome = await expectSame(small, [`${callHelper("1")} ${callHelper("0")} ADD 1 SSTORE`, helper]);
+    expect(outcome.logs).toHaveLength(1);
+  });
+});
+
+test("frames nest 1024 deep, each with memory and a stack of its own", async () => {
+  const source = `1 2 3 4 5 GAS 400 MSTORE CALLDATASIZE 1 SSTORE
+    0 CALLDATALOAD 1 ADD 0 MSTORE 0 0 20 0 0 c0de GAS CALL POP 0 MLOAD 0 SSTORE`;
+  const host = worldWith(source);
+  const gas = 10n ** 12n;
+  const env = environmentOf("osaka", { gasLimit: gas, transactionGasCap: null });
+  const outcome = await small.call(messageOf({ to: CONTRACT, gas }), env, host);
+  const expected = await reference.call(messageOf({ to: CONTRACT, gas }), env, host);
+  expect(outcome).toEqual(expected);
+  expect(outcome.halt).toBeNull();
+}, 60_000);
+
+test("an error of the Host inside a nested frame comes out, and the Host is as before", async () => {
+  const host = worldWith("1 0 SSTORE 0 0 0 0 0 abcd GAS CALL STOP", "2 0 SSTORE 77 BALANCE POP");
+  const before = imprint(host);
+  const intact = host.account.bind(host);
+  host.account = (address) => {
+    if (address[19] === 0x77) throw new Error("gone");
+    return intact(address);
+  };
+  const run = small.call(messageOf({ to: CONTRACT }), environmentOf("osaka"), host);
+  expect(run).rejects.toThrow("gone");
+  await run.catch(() => {});
+  host.account = intact;
+  expect(imprint(host)).toBe(before);
+  expect(host.slot(CONTRACT, ZERO_HASH)).toEqual(ZERO_HASH);
+});
