@@ -4,6 +4,7 @@
 //
 // @see Koç, "Montgomery reduction with even modulus"
 
+import { assert } from "#base/assert.ts";
 import { trimLeadingZeroes } from "#base/bytes.ts";
 import { wasmFeatures } from "#wasm/features.ts";
 import {
@@ -22,6 +23,9 @@ import { claimKernelRange, isPrecompileMemoryShared } from "./precompile-memory.
 const WINDOW_BITS = 4;
 const TABLE_LENGTH = 2 ** (WINDOW_BITS - 1);
 const NUMBER_SIZE_BYTES = 8 * LIMB_COUNT_MAX;
+/** The longest modulus, bytes: the engine's integers have at most 2^20 bits. */
+export const MODULUS_SIZE_BYTES_MAX = 120_000;
+
 /** Below these sizes the engine's integers multiply without overflow; larger numbers go in pieces. */
 const PLAIN_BITS_MAX = 400_000;
 const PIECE_BITS = 16_384;
@@ -36,10 +40,11 @@ type Multiplication = {
  * Raises a number to a power in a residue ring.
  * @param base big-endian, any length
  * @param exponent big-endian, any length
- * @param modulus big-endian, up to 128 KiB; 0 gives 0
+ * @param modulus big-endian, at most `MODULUS_SIZE_BYTES_MAX` bytes; 0 gives 0
  * @returns the result, as long as the modulus
  */
 export function modularPower(base: Uint8Array, exponent: Uint8Array, modulus: Uint8Array): Uint8Array {
+  assert(modulus.length <= MODULUS_SIZE_BYTES_MAX, "the modulus is too long");
   const result = new Uint8Array(modulus.length);
   const m = integerFrom(modulus);
   if (m <= 1n) return result;

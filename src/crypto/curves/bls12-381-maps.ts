@@ -28,6 +28,8 @@ export class Bls12381Maps {
   readonly #points: readonly Address[];
   readonly #bytes = new Uint8Array(FIELD_SIZE_BYTES);
   readonly #half: Address;
+  /** √-Z of G1's map. */
+  readonly #rootOfMinusZ: Address;
   /** a^((p - 3)/4), from which both a root and its inverse come. */
   readonly #rootPlan: PowerPlan = powerPlan((P - 3n) / 4n);
 
@@ -63,6 +65,8 @@ export class Bls12381Maps {
     this.#scratch = Array.from({ length: 12 }, () => kernel.reserve(2 * FIELD_SIZE_BYTES));
     this.#points = Array.from({ length: 4 }, () => kernel.reserve(6 * FIELD_SIZE_BYTES));
     this.#half = kernel.constant((P + 1n) / 2n);
+    this.#rootOfMinusZ = kernel.constant(P - 11n);
+    this.squareRoot(this.#rootOfMinusZ, this.#rootOfMinusZ);
   }
 
   /** A Jacobian point of G1 for an element of Fp. `to` is not `u`. */
@@ -172,10 +176,15 @@ export class Bls12381Maps {
     if (shape === this.#g1) kernel.calls.fpInverse(s, ratio.denominator);
     else inverseFp2(kernel, s, ratio.denominator, quotient);
     shape.field.mul(quotient, ratio.numerator, s);
-    const root = (at: Address) => (shape === this.#g1 ? this.squareRoot(to, at) : this.#squareRootFp2(to, at));
-    if (root(quotient)) return true;
+    if (shape === this.#g1) {
+      if (this.squareRoot(to, quotient)) return true;
+      // What came out is a root of -n/d.
+      shape.field.mul(to, to, this.#rootOfMinusZ);
+      return false;
+    }
+    if (this.#squareRootFp2(to, quotient)) return true;
     shape.field.mul(quotient, quotient, shape.z);
-    root(quotient);
+    this.#squareRootFp2(to, quotient);
     return false;
   }
 

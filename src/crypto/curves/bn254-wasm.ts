@@ -3,6 +3,7 @@
 // @see EIP-196, EIP-197; Dai, Lin, Zhao, Zhou, "Fast subgroup membership testings for G1, G2 and GT on pairing-friendly
 // curves", section 5.1; Fuentes-Castañeda, Knapp, Rodríguez-Henríquez, "Faster hashing to G2", section 5
 
+import { bigintFromBytes, bigintToBytes } from "#base/bytes.ts";
 import type { CurveShape } from "#wasm/kernels/curve.ts";
 import type { Bn254Backend } from "./bn254-backend.ts";
 import { type Address, CurveKernel } from "./curve-kernel.ts";
@@ -32,6 +33,14 @@ const FIELD_SIZE_BYTES = 32;
 const G1_SIZE_BYTES = 2 * FIELD_SIZE_BYTES;
 const PAIR_SIZE_BYTES = 3 * G1_SIZE_BYTES;
 
+/** The order of both groups. */
+const ORDER = 36n * X ** 4n + 36n * X ** 3n + 18n * X ** 2n + 6n * X + 1n;
+// φ(x, y) = (βx, y) = [λ](x, y): both are cube roots of one, as polynomials in x.
+const BETA = mod(18n * X ** 3n + 18n * X ** 2n + 9n * X + 1n, P);
+const LAMBDA = mod(36n * X ** 3n + 18n * X ** 2n + 6n * X + 1n, ORDER);
+// Two short vectors (a, b) with a + bλ = 0 modulo the order.
+const SHORT_VECTORS = shortVectors(ORDER, LAMBDA);
+
 /** Opens the kernel in this thread's range. */
 export function createWasmBn254(): Bn254Backend {
   const curve = new Bn254();
@@ -49,6 +58,7 @@ class Bn254 {
   readonly #g2: PointGroup;
   readonly #pairing: Pairing;
   readonly #b: Address;
+  readonly #beta: Address;
   readonly #twistB: Address;
   readonly #affine: readonly [Address, Address];
   readonly #jacobian: readonly Address[];
@@ -75,6 +85,7 @@ class Bn254 {
     });
     this.#pairing = new Pairing(this.#kernel, { digits: signedDigits(6n * X + 2n), xi: 9n, isDivisive: true });
     this.#b = this.#kernel.constant(3n);
+    this.#beta = this.#kernel.constant(BETA);
     this.#twistB = this.#kernel.constant(...TWIST_B);
     this.#affine = [this.#kernel.reserve(4 * size), this.#kernel.reserve(4 * size)];
     this.#jacobian = Array.from({ length: 4 }, () => this.#kernel.reserve(6 * size));
@@ -101,9 +112,18 @@ class Bn254 {
     if (found === "invalid") return null;
     if (found === "infinity") return new Uint8Array(G1_SIZE_BYTES);
     const [point, product] = this.#jacobian as [Address, Address];
+    const [first, second] = splitScalar(bigintFromBytes(input.subarray(G1_SIZE_BYTES, G1_SIZE_BYTES + 32)));
     this.#g1.lift(point, this.#affine[0]);
+    if (first < 0n) this.#g1.negate(point, point, 3);
     this.#g1.clearTerms();
-    this.#g1.addTerm(point, input.subarray(G1_SIZE_BYTES, G1_SIZE_BYTES + 32));
+    this.#g1.addTerm(point, scalarBytes(first));
+    // φ of a multiple of P or -P, whichever the first term has.
+    const isOpposite = first < 0n !== second < 0n;
+    this.#g1.addMappedTerm((to, from) => {
+      this.#kernel.copy(to, from, 3 * FIELD_SIZE_BYTES);
+      this.#kernel.calls.fpMul(to, from, this.#beta);
+      if (isOpposite) this.#g1.negate(to, to, 3);
+    }, scalarBytes(second));
     this.#g1.sumTerms(product);
     return this.#writeG1(product);
   }
@@ -231,6 +251,41 @@ class Bn254 {
     this.#kernel.write(output, FIELD_SIZE_BYTES, affine + FIELD_SIZE_BYTES);
     return output;
   }
+}
+
+function mod(value: bigint, modulus: bigint): bigint {
+  const rest = value % modulus;
+  return rest < 0n ? rest + modulus : rest;
+}
+
+// By Euclid's algorithm on the order and λ, stopped at the root. @see Gallant, Lambert, Vanstone, "Faster point
+// multiplication on elliptic curves with efficient endomorphisms"
+function shortVectors(order: bigint, lambda: bigint): readonly [readonly [bigint, bigint], readonly [bigint, bigint]] {
+  let [larger, smaller] = [order, lambda];
+  let [u, v] = [0n, 1n];
+  while (smaller * smaller >= order) {
+    const quotient = larger / smaller;
+    [larger, smaller] = [smaller, larger - quotient * smaller];
+    [u, v] = [v, u - quotient * v];
+  }
+  return [
+    [larger, -u],
+    [smaller, -v],
+  ];
+}
+
+// k = first + λ second modulo the order, both of about half its length.
+function splitScalar(scalar: bigint): readonly [bigint, bigint] {
+  const k = scalar % ORDER;
+  const [[a1, b1], [a2, b2]] = SHORT_VECTORS;
+  const determinant = a1 * b2 - a2 * b1;
+  const c1 = (b2 * k) / determinant;
+  const c2 = (-b1 * k) / determinant;
+  return [k - c1 * a1 - c2 * a2, -c1 * b1 - c2 * b2];
+}
+
+function scalarBytes(value: bigint): Uint8Array {
+  return bigintToBytes(value < 0n ? -value : value, 17);
 }
 
 type PointKind = "invalid" | "infinity" | "point";
