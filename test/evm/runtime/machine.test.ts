@@ -45,7 +45,12 @@ function worldWith(...sources: readonly string[]): MemoryHost {
   return host;
 }
 
-async function outcomeOf(engine: Engine, host: MemoryHost, data = new Uint8Array(0), gasLimit = 16_000_000n) {
+async function outcomeOf(
+  engine: Engine,
+  host: MemoryHost,
+  data: Uint8Array = new Uint8Array(0),
+  gasLimit = 16_000_000n,
+) {
   const tx = signed({ to: CONTRACT, data, gasLimit });
   const result = await engine.applyTransaction(tx, ALICE.address, environmentOf("osaka"), host);
   if (result.kind === "rejected") throw new Error(result.reject.message);
