@@ -21,7 +21,8 @@ const [rotation, folder, ...names] = process.argv.slice(2).filter((word) => word
 const all = [...(folder ? fixturePrograms(folder) : []), ...ownPrograms()];
 const programs = all.filter(({ name }) => names.includes(name));
 const at = Math.floor((Number(rotation) * programs.length) / 5) % Math.max(1, programs.length);
-const ordered = [...programs.slice(at), ...programs.slice(0, at)];
+const turned = [...programs.slice(at), ...programs.slice(0, at)];
+const ordered = Number(rotation) % 2 === 0 ? turned : turned.reverse();
 const world = new BenchWorld();
 const engines = new LocalEngines(COLD_CONTENDER, world);
 const long = warmUpProgram(smokeOr(100_000, 100));
