@@ -13,7 +13,6 @@ import { Code, i32, i64 } from "#wasm/code.ts";
 import type { FunctionEmitter, FunctionIndex, GlobalIndex, Label } from "#wasm/function-emitter.ts";
 import type { Rules } from "../gas/rules.ts";
 import type { Opcode, OpcodeContext, StructuralOpcode } from "../opcodes/opcode.ts";
-import { TIER } from "../opcodes/row.ts";
 import { immediateSizeBytes } from "../opcodes/stack.ts";
 import { opcodesAt } from "../opcodes/table.ts";
 import type { Links } from "../runtime/links.ts";
@@ -25,7 +24,7 @@ import {
   STACK_OVERFLOW,
   STACK_UNDERFLOW,
 } from "../runtime/status.ts";
-import { emitJump, emitJumpDestination, emitJumpIf, emitPushedJump, markVisited } from "./jump-handlers.ts";
+import { emitJump, emitJumpDestination, emitJumpIf, markVisited } from "./jump-handlers.ts";
 import { HandlerCode, type Labels, loadRegisters, type Registers, storePosition } from "./registers.ts";
 import { createContext, emitExitHandler, emitFrameHandler, emitFrameLink, emitWordHandler } from "./row-handlers.ts";
 import { emitDup, emitNumber, emitPop, emitPush, emitSwap } from "./stack-handlers.ts";
@@ -174,21 +173,13 @@ function emitHandlers(r: Registers, labels: Labels, options: InterpreterOptions,
   emitFrameLink(r, labels, options.links.call, account);
 }
 
-/** PUSH2: what most jumps of contracts are preceded by. */
-const FUSED_PUSHES: ReadonlySet<number> = new Set([0x61]);
-
 type HandlerLabels = Labels & { readonly call: Label; readonly create: Label };
 
 function emitHandler(r: Registers, labels: HandlerLabels, context: OpcodeContext, row: Opcode): void {
   if (row.kind === "word") emitWordHandler(r, labels, context, row);
   else if (row.kind === "exit") emitExitHandler(r, labels, context, row);
   else if (row.kind === "frame") emitFrameHandler(r, { ...labels, link: labels[row.link] }, context, row);
-  else {
-    const gas = row.gas(context.rules);
-    if (FUSED_PUSHES.has(row.byte))
-      emitPushedJump(r, labels, immediateSizeBytes(row.byte), { jump: gas + TIER.mid, jumpi: gas + TIER.high });
-    STRUCTURAL[row.kind](r, labels, row, gas);
-  }
+  else STRUCTURAL[row.kind](r, labels, row, row.gas(context.rules));
 }
 
 type StructuralHandler = (r: Registers, labels: Labels, row: StructuralOpcode, gas: number) => void;

@@ -4,15 +4,10 @@
 import { CODE_MAP_JUMPDEST, CODE_MAP_VISITED, FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
 import { i32, i64, type Operand32, type Var } from "#wasm/code.ts";
 import type { Label } from "#wasm/function-emitter.ts";
-import { STACK_WORD_COUNT_MAX } from "../gas/rules.ts";
 import { conditionOf } from "../words/comparison.ts";
 import { loadLimbs } from "../words/memory.ts";
 import type { Word } from "../words/word.ts";
 import { advance, chargeStatic, type Labels, type Registers, takeOperands } from "./registers.ts";
-import { smallImmediate } from "./stack-handlers.ts";
-
-const JUMP = 0x56;
-const JUMPI = 0x57;
 
 /** JUMP. */
 export function emitJump(r: Registers, labels: Labels, gas: number): void {
@@ -36,47 +31,6 @@ export function emitJumpIf(r: Registers, labels: Labels, gas: number): void {
   markVisited(r);
   code.f.br(labels.next);
 }
-
-/**
- * A PUSH of one of these sizes with the jump that follows it, as one step: to be emitted before the PUSH itself, which runs when no
- * jump follows, or when anything at all lacks for both opcodes.
- */
-export function emitPushedJump(r: Registers, labels: Labels, sizeBytes: number, gas: PushedJumpGas): void {
-  const { code } = r;
-  const { f } = code;
-  const jump = code.i32(i32.sub(i32.load8(r.pc, 1 + sizeBytes), JUMP));
-  f.block((plain) => {
-    code.brIf(i32.gtU(jump, JUMPI - JUMP), plain);
-    const destination = code.i32(smallImmediate(code, r.pc, sizeBytes));
-    code.if(jump, () => {
-      const base = code.i32(i32.sub(r.stackTop, WORD_SIZE_BYTES));
-      code.brIf(i32.geU(i32.sub(base, r.stack), (STACK_WORD_COUNT_MAX - 1) * WORD_SIZE_BYTES), plain);
-      const left = code.i64(i64.sub(r.gas, gas.jumpi));
-      code.brIf(i64.ltS(left, r.floor), plain);
-      code.if(conditionOf(code, loadLimbs(code, base, 0)), () => {
-        checkBounds(r, destination, plain);
-        markDestination(r, destination, plain);
-        code.set(r.gas, left);
-        arrive(r, labels, base, destination);
-      });
-      code.set(r.gas, left);
-      code.set(r.stackTop, base);
-      code.set(r.pc, i32.add(r.pc, 2 + sizeBytes));
-      markVisited(r);
-      f.br(labels.next);
-    });
-    code.brIf(i32.eq(r.stackTop, r.stackEnd), plain);
-    const left = code.i64(i64.sub(r.gas, gas.jump));
-    code.brIf(i64.ltS(left, r.floor), plain);
-    checkBounds(r, destination, plain);
-    markDestination(r, destination, plain);
-    code.set(r.gas, left);
-    arrive(r, labels, r.stackTop, destination);
-  });
-}
-
-/** Price of a PUSH with the jump that follows it. */
-export type PushedJumpGas = { readonly jump: number; readonly jumpi: number };
 
 /** JUMPDEST. */
 export function emitJumpDestination(r: Registers, labels: Labels, gas: number): void {
@@ -105,8 +59,10 @@ function checkDestination(r: Registers, word: Word, otherwise: Label): Var<"i32"
   return destination;
 }
 
-function checkBounds(r: Registers, destination: Var<"i32">, otherwise: Label): void {
+/** Marks the place that a PUSH before a jump names; goes to `otherwise` when no JUMPDEST is there. */
+export function markPushedDestination(r: Registers, destination: Operand32, otherwise: Label): void {
   r.code.brIf(i32.geU(destination, i32.load(r.frame, FRAME.codeSize)), otherwise);
+  markDestination(r, destination, otherwise);
 }
 
 /** Marks a place within the code; goes to `otherwise` when it is no JUMPDEST. */
@@ -118,8 +74,8 @@ function markDestination(r: Registers, destination: Operand32, otherwise: Label)
   code.store8(entry, 0, i32.or(flags, CODE_MAP_VISITED));
 }
 
-// Goes on at a destination, and behind its JUMPDEST where the gas for it is there.
-function arrive(r: Registers, labels: Labels, stackTop: Var<"i32">, destination: Var<"i32">): void {
+/** Goes on at a destination, and behind its JUMPDEST where the gas for it is there. */
+export function arrive(r: Registers, labels: Labels, stackTop: Operand32, destination: Operand32): void {
   const { code } = r;
   code.set(r.stackTop, stackTop);
   code.set(r.pc, i32.add(r.bytes, destination));

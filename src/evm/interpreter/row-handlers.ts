@@ -10,6 +10,7 @@ import type { Links } from "../runtime/links.ts";
 import { CONTINUE, REVERTED } from "../runtime/status.ts";
 import { loadLimbs, storeLimbs } from "../words/memory.ts";
 import type { Word } from "../words/word.ts";
+import { emitComparedJump } from "./fused-handlers.ts";
 import {
   advance,
   charge,
@@ -20,6 +21,10 @@ import {
   storePosition,
   takeOperands,
 } from "./registers.ts";
+
+/** LT to ISZERO. */
+const FIRST_COMPARISON = 0x10;
+const LAST_COMPARISON = 0x15;
 
 /** What emitters see of the interpreter. */
 export function createContext(r: Registers, labels: Labels, rules: Rules, links: Links): OpcodeContext {
@@ -56,6 +61,9 @@ export function emitWordHandler(r: Registers, labels: Labels, context: OpcodeCon
   const base = takeOperands(r, labels, row.inputs);
   chargeStatic(r, labels, row.gas(context.rules));
   const result = row.emit(context, loadOperands(r, base, row.inputs));
+  if (row.byte >= FIRST_COMPARISON && row.byte <= LAST_COMPARISON && result !== null) {
+    emitComparedJump(r, labels, { inputs: row.inputs, result: r.code.i64(result[0]), stackTop: base });
+  }
   if (result !== null) storeLimbs(r.code, base, 0, result);
   const top = row.outputs === 0 ? base : i32.add(base, row.outputs * WORD_SIZE_BYTES);
   if (row.inputs !== row.outputs) r.code.set(r.stackTop, top);

@@ -1,10 +1,12 @@
 // Handlers of what moves words: PUSH, DUP, SWAP, POP, and the words that the interpreter itself knows (PC, GAS).
 
 import { WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
-import { type Code, i32, i64, type Operand64, type Value, type Var, v128 } from "#wasm/code.ts";
+import { i32, i64, type Operand64, type Value, v128 } from "#wasm/code.ts";
 import { STACK_WORD_COUNT_MAX } from "../gas/rules.ts";
 import { loadLimbs, storeLimbs } from "../words/memory.ts";
 import { narrowWord } from "../words/word.ts";
+import { emitPushedJump } from "./fused-handlers.ts";
+import { smallImmediate } from "./immediate.ts";
 import { advance, chargeStatic, type Labels, moveTop, type Registers, requireRoom, takeOperands } from "./registers.ts";
 
 const HALF_SIZE_BYTES = 16;
@@ -13,6 +15,8 @@ const REVERSED = Array.from({ length: HALF_SIZE_BYTES }, (_, index) => HALF_SIZE
 
 /** PUSH0 to PUSH32. */
 export function emitPush(r: Registers, labels: Labels, sizeBytes: number, gas: number): void {
+  // Most jumps of contracts are preceded by a PUSH2.
+  if (sizeBytes === 2) emitPushedJump(r, labels);
   requireRoom(r, labels);
   chargeStatic(r, labels, gas);
   storeImmediate(r, sizeBytes);
@@ -101,16 +105,4 @@ function storeHalf(r: Registers, offset: number, end: number, sizeBytes: number)
 function lowBits(limb: Value<"i64">, bits: number): Operand64 {
   if (bits <= 0) return 0n;
   return bits >= LIMB_BITS ? limb : i64.shrU(i64.shl(limb, LIMB_BITS - bits), LIMB_BITS - bits);
-}
-
-/** 1 to 4 bytes behind an address as a number. */
-export function smallImmediate(code: Code, pc: Var<"i32">, sizeBytes: number): Value<"i32"> {
-  if (sizeBytes === 1) return i32.load8(pc, 1);
-  if (sizeBytes === 2) {
-    const raw = code.i32(i32.load16(pc, 1));
-    return i32.or(i32.shrU(raw, 8), i32.and(i32.shl(raw, 8), 0xff00));
-  }
-  const raw = code.i32(i32.load(pc, 1));
-  const whole = i32.or(i32.and(i32.rotl(raw, 8), 0x00ff00ff), i32.and(i32.rotl(raw, 24), 0xff00ff00 | 0));
-  return sizeBytes === 4 ? whole : i32.shrU(whole, 8);
 }
