@@ -70,6 +70,8 @@ export class FrameBench {
   /** Size of the interpreter's module. */
   readonly moduleSizeBytes: number;
   answers: LinkAnswers = {};
+  /** Asked at marked places; the record is at offset 0. */
+  onEnter: (frame: number) => number = () => 0;
   readonly #interpret: (frame: number) => number;
   readonly #calls: LinkCall[] = [];
 
@@ -83,9 +85,10 @@ export class FrameBench {
     const base = new WebAssembly.Global({ value: "i32", mutable: false }, BASE);
     const links = Object.fromEntries(RUNTIME_NAMES.map((name) => [name, (...o: never[]) => this.#answer(name, o)]));
     const hot = (entry: number) => void this.#calls.push(["hot", entry]);
+    const enter = (frame: number) => this.onEnter(frame - FRAME_AT);
     const exports = instantiate<{ interpret: (frame: number) => number }>(compileModule(module), {
       env: { memory: this.memory, base },
-      link: { ...links, hot },
+      link: { ...links, hot, enter },
     });
     this.#interpret = exports.interpret;
   }
@@ -227,10 +230,11 @@ function buildModule(fork: Hardfork): Uint8Array<ArrayBuffer> {
   const links: Partial<Record<LinkName, FunctionIndex>> = {};
   for (const name of RUNTIME_NAMES) links[name] = module.importFunction({ module: "link", name }, linkType(name));
   const hot = module.importFunction({ module: "link", name: "hot" }, { params: ["i32"], results: [] });
+  const enter = module.importFunction({ module: "link", name: "enter" }, { params: ["i32"], results: ["i32"] });
   for (const name of Object.keys(WORD_FUNCTIONS) as WordFunctionName[]) links[name] = defineWordFunction(module, name);
   module.exportFunction(
     "interpret",
-    defineInterpreter(module, { rules: rulesOf(fork), links: links as Links, base, hot }),
+    defineInterpreter(module, { rules: rulesOf(fork), links: links as Links, base, hot, enter }),
   );
   return module.build();
 }
