@@ -23,12 +23,20 @@ import { EXHAUSTED, FAILED, OUT_OF_GAS, PRECOMPILE_FAILED } from "./status.ts";
 
 type HostImports = { readonly [Name in keyof typeof HOST_FUNCTIONS]: (...parameters: number[]) => unknown };
 
-/** Told about codes as the thread meets them. Entries are addresses of code entries. */
+/** Told about codes as the thread meets them. Entries are addresses of code entries, frames those of frame records. */
 export type CodeListener = {
+  /** Gas between two polls of a frame when the run has no deadline; 0 for no polls. */
+  readonly pollIntervalGas: number;
+  /** A run begins; no frame is open. */
+  onRunBegun(fork: Hardfork): void;
   /** A code is in the arena for the first time. `code` is a view that later runs may overwrite. */
   onCodeLoaded(entry: number, code: Uint8Array, codeHash: Uint8Array, fork: Hardfork): void;
   /** The interpreter has burnt `CODE_ENTRY.gasThreshold` in a code. */
   onHot(entry: number): void;
+  /** The running frame has burnt the gas between two polls. */
+  onPoll(): void;
+  /** The interpreter has jumped to a place marked with `CODE_MAP_ENTER`. @returns whether the frame now names compiled code */
+  onEnter(frame: number): boolean;
 };
 
 /** What a bridge works for during one run. */
@@ -79,14 +87,33 @@ export class HostBridge {
   imports(): WebAssembly.ModuleImports {
     // Addresses come as signed numbers.
     const imports: HostImports = {
-      loadAccount: (account) => this.#guard(() => this.#loadAccount(account! >>> 0)),
-      loadSlot: (slot) => this.#guard(() => this.#loadSlot(slot! >>> 0)),
-      loadCode: (account) => this.#guard(() => this.#loadCode(account! >>> 0)),
+      loadAccount: (account) => {
+        try {
+          this.#loadAccount(account! >>> 0);
+        } catch (error) {
+          this.#keepFailure(error);
+        }
+      },
+      loadSlot: (slot) => {
+        try {
+          this.#loadSlot(slot! >>> 0);
+        } catch (error) {
+          this.#keepFailure(error);
+        }
+      },
+      loadCode: (account) => {
+        try {
+          this.#loadCode(account! >>> 0);
+        } catch (error) {
+          this.#keepFailure(error);
+        }
+      },
       hasStorage: (account) => this.#guard(() => this.#hasStorage(account! >>> 0)) ?? 0,
       codeDeployed: (entry) => this.#guard(() => this.#codeLoaded(entry! >>> 0)),
       hostBlockHash: (number, output) => this.#guard(() => this.#blockHash(number! >>> 0, output! >>> 0)),
       precompile: (number, input, size) => this.#guard(() => this.#precompile(number!, input! >>> 0, size!)) ?? FAILED,
-      hostPoll: () => this.#guard(() => (this.#current.deadline?.() === true ? 1 : 0)) ?? 1,
+      hostPoll: () => this.#guard(() => this.#poll()) ?? 1,
+      enter: (frame) => (this.#guard(() => this.listener?.onEnter(frame! >>> 0)) === true ? 1 : 0),
       hot: (entry) => this.#guard(() => this.listener?.onHot(entry! >>> 0)),
     };
     return imports as WebAssembly.ModuleImports;
@@ -100,10 +127,14 @@ export class HostBridge {
     try {
       return work();
     } catch (error) {
-      this.failure ??= error;
-      this.#fail(FAILED);
+      this.#keepFailure(error);
       return undefined;
     }
+  }
+
+  #keepFailure(error: unknown): void {
+    this.failure ??= error;
+    this.#fail(FAILED);
   }
 
   #fail(status: number): void {
@@ -158,6 +189,11 @@ export class HostBridge {
     const code = bytes.subarray(at, at + words32[(entry + CODE_ENTRY.size) >>> 2]!);
     const hash = bytes.slice(entry + CODE_ENTRY.hash, entry + CODE_ENTRY.hash + 32);
     this.listener.onCodeLoaded(entry, code, hash, this.#current.fork);
+  }
+
+  #poll(): number {
+    this.listener?.onPoll();
+    return this.#current.deadline?.() === true ? 1 : 0;
   }
 
   #hasStorage(record: number): number {

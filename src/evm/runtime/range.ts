@@ -90,7 +90,7 @@ export function layOutRange(range: ArenaRange): Arena {
   const keccakBase = firstFrame + FRAME_COUNT * FRAME_SIZE_BYTES;
   const layout = new Layout({ words32, context: base, free: keccakBase + align(KECCAK_SCRATCH_SIZE_BYTES) });
   layOutRegions(layout, base + sizeBytes, sizeBytes);
-  if (isUsed) clearIndexes(layout, bytes);
+  if (isUsed) clearTables(layout, bytes);
   const words64 = new BigUint64Array(buffer);
   words64[(base + CONTEXT.hashSeed) >>> 3] = crypto.getRandomValues(new BigUint64Array(1))[0]! | 1n;
   return {
@@ -134,11 +134,13 @@ function layOutRegions(layout: Layout, end: number, sizeBytes: number): void {
 }
 
 /** Nothing that the thread before knew may be found. */
-function clearIndexes(layout: Layout, bytes: Uint8Array): void {
+function clearTables(layout: Layout, bytes: Uint8Array): void {
   const indexes = [
     [CONTEXT.accountIndex, CONTEXT.accountIndexMask, INDEX_ENTRY_SIZE_BYTES],
     [CONTEXT.slotIndex, CONTEXT.slotIndexMask, INDEX_ENTRY_SIZE_BYTES],
     [CONTEXT.codeIndex, CONTEXT.codeIndexMask, 4],
+    // A thread that was ended while it hashed may have left a preimage with another's hash.
+    [CONTEXT.keccakCache, CONTEXT.keccakCacheMask, KECCAK_CACHE_ENTRY_SIZE_BYTES],
   ] as const;
   for (const [index, mask, entrySizeBytes] of indexes) {
     const start = layout.field(index);
