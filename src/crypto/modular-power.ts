@@ -22,6 +22,7 @@ import { claimKernelRange, isPrecompileMemoryShared } from "./precompile-memory.
 /** Bits of an exponent that one multiplication takes care of. */
 const WINDOW_BITS = 4;
 const TABLE_LENGTH = 2 ** (WINDOW_BITS - 1);
+const QUICK_SIZE_BYTES_MAX = 64;
 const NUMBER_SIZE_BYTES = 8 * LIMB_COUNT_MAX;
 /** The longest modulus, bytes: the engine's integers have at most 2^20 bits. */
 export const MODULUS_SIZE_BYTES_MAX = 120_000;
@@ -50,9 +51,11 @@ export function modularPower(base: Uint8Array, exponent: Uint8Array, modulus: Ui
   if (m <= 1n) return result;
   const power = trimLeadingZeroes(exponent);
   const residue = reduce(base, m);
-  const isShort = trimLeadingZeroes(modulus).length <= NUMBER_SIZE_BYTES;
-  const value = isShort && hasKernel() ? kernelOf().power(residue, power, m) : bigintPower(residue, power, m);
-  writeInteger(result, value);
+  const size = trimLeadingZeroes(modulus).length;
+  // A kernel's numbers take some microseconds to go in and out, as long as a few short products.
+  const isQuick = power.length <= 1 && size <= QUICK_SIZE_BYTES_MAX;
+  const suits = size <= NUMBER_SIZE_BYTES && !isQuick && hasKernel();
+  writeInteger(result, suits ? kernelOf().power(residue, power, m) : bigintPower(residue, power, m));
   return result;
 }
 
@@ -63,7 +66,7 @@ export function bigintPower(base: bigint, exponent: Uint8Array, modulus: bigint)
   let result = 1n % modulus;
   for (const byte of exponent) {
     for (let bit = 7; bit >= 0; bit--) {
-      result = multiply(result, result);
+      if (result !== 1n) result = multiply(result, result);
       if (((byte >> bit) & 1) === 1) result = multiply(result, base);
     }
   }

@@ -13,6 +13,14 @@ const LIMB_BITS = 62;
 const LIMB_MASK = (1n << 62n) - 1n;
 
 type Matrix = { readonly u: Local; readonly v: Local; readonly q: Local; readonly r: Local };
+type ModularRow = {
+  readonly a: Local;
+  readonly b: Local;
+  readonly low: Local;
+  readonly high: Local;
+  /** Of the modulus. */
+  readonly factor: Local;
+};
 type Numbers = { readonly d: Place; readonly e: Place; readonly f: Place; readonly g: Place };
 
 /**
@@ -224,8 +232,49 @@ class InverseEmitter {
   // (d, e) = matrix (d, e) / 2^62 modulo the prime, within (-2p, p).
   #applyModulo(d: Place, e: Place): void {
     const f = this.#f;
+    const rows = this.#modularRows(d, e);
+    const inverse = modularInverseOfWord(this.#modulus[0]!);
+    for (let i = 0; i < this.#count; i++) {
+      for (const row of rows) {
+        this.#multiplyAdd(
+          row,
+          () => f.get(row.a),
+          () => this.#load(d, i),
+        );
+        this.#multiplyAdd(
+          row,
+          () => f.get(row.b),
+          () => this.#load(e, i),
+        );
+        if (i === 0) {
+          f.get(row.factor);
+          f.i64Const(inverse);
+          f.get(row.low);
+          f.op(I64.mul);
+          f.get(row.factor);
+          f.op(I64.add);
+          f.i64Const(LIMB_MASK);
+          f.op(I64.and);
+          f.op(I64.sub);
+          f.set(row.factor);
+        }
+        const limb = this.#modulus[i]!;
+        if (limb === 0n) continue;
+        this.#multiplyAdd(
+          row,
+          () => f.i64Const(limb),
+          () => f.get(row.factor),
+        );
+      }
+      this.#storeLimb(rows, [d, e], i);
+    }
+  }
+
+  // Accumulators, and the multiples of the modulus that make up for negative operands.
+  #modularRows(d: Place, e: Place): readonly ModularRow[] {
+    const f = this.#f;
     const { u, v, q, r } = this.#matrix;
-    const [signD, signE, factor, low2, high2, factor2] = f.locals("i64", 6) as [
+    const [signD, signE, factor, factor2, low2, high2] = f.locals("i64", 6) as [
       Local,
       Local,
       Local,
@@ -257,47 +306,15 @@ class InverseEmitter {
       f.set(row.factor);
       this.#clear(row);
     }
-    const inverse = modularInverseOfWord(this.#modulus[0]!);
-    for (let i = 0; i < this.#count; i++) {
-      for (const row of rows) {
-        this.#multiplyAdd(
-          row,
-          () => f.get(row.a),
-          () => this.#load(d, i),
-        );
-        this.#multiplyAdd(
-          row,
-          () => f.get(row.b),
-          () => this.#load(e, i),
-        );
-        if (i === 0) {
-          f.get(row.factor);
-          f.i64Const(inverse);
-          f.get(row.low);
-          f.op(I64.mul);
-          f.get(row.factor);
-          f.op(I64.add);
-          f.i64Const(LIMB_MASK);
-          f.op(I64.and);
-          f.op(I64.sub);
-          f.set(row.factor);
-        }
-        const limb = this.#modulus[i]!;
-        if (limb !== 0n)
-          this.#multiplyAdd(
-            row,
-            () => f.i64Const(limb),
-            () => f.get(row.factor),
-          );
-      }
-      // Both rows are through with limb i, so limb i - 1 may change.
-      rows.forEach((row, index) => {
-        if (i > 0) this.#store(index === 0 ? d : e, i - 1, () => this.#lowLimb(row));
-        this.#shift(row);
-      });
-    }
+    return rows;
+  }
+
+  // With both rows through limb i, limb i - 1 of the results is known and no longer an operand.
+  #storeLimb(rows: readonly { low: Local; high: Local }[], numbers: readonly [Place, Place], i: number): void {
     rows.forEach((row, index) => {
-      this.#store(index === 0 ? d : e, this.#count - 1, () => f.get(row.low));
+      if (i > 0) this.#store(numbers[index]!, i - 1, () => this.#lowLimb(row));
+      this.#shift(row);
+      if (i === this.#count - 1) this.#store(numbers[index]!, i, () => this.#f.get(row.low));
     });
   }
 
@@ -324,14 +341,8 @@ class InverseEmitter {
           () => this.#load(second, i),
         );
       }
-      rows.forEach((row, index) => {
-        if (i > 0) this.#store(index === 0 ? first : second, i - 1, () => this.#lowLimb(row));
-        this.#shift(row);
-      });
+      this.#storeLimb(rows, [first, second], i);
     }
-    rows.forEach((row, index) => {
-      this.#store(index === 0 ? first : second, this.#count - 1, () => f.get(row.low));
-    });
   }
 
   // d, negated where f is -1 and not 1, into [0, p).
