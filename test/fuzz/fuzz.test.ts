@@ -177,7 +177,7 @@ describe(`all engines agree: ${names.join(", ")}`, () => {
       for (const known of KNOWN_CASES) {
         if (differences.length > DIFFERENCES_SHOWN_MAX) break;
         for (const fork of FORKS) {
-          for (const gas of GAS_SWEEP) {
+          for (const gas of known.gas ?? GAS_SWEEP) {
             const difference = await compareEngines(knownWorld(known, fork, BigInt(gas)), engines);
             if (difference === null) continue;
             const { engine, what, details } = difference;

@@ -16,6 +16,8 @@ export type KnownCase = {
   /** Code of the account of the first authority key. */
   readonly k?: string;
   readonly input?: string;
+  /** Gas limits of the run instead of the usual ones, for what takes more. */
+  readonly gas?: readonly number[];
   /** How often A is called, each time by a transaction of its own. */
   readonly times?: number;
 };
@@ -25,6 +27,8 @@ const ADDRESS_WORDS: ReadonlyMap<string, string> = new Map(
 );
 
 const RETURN_WORD = "0x00 MSTORE 0x20 0x00 RETURN";
+/** Uses some 80,000 gas, so that a refund is not cut to a share of it. */
+const BURN = "0x8000 0x00 KECCAK256 POP ".repeat(12);
 const callTo = (target: string, input = "0x20 0x00", output = "0x20 0x00") =>
   `${output} ${input} 0x00 ${target} GAS CALL`;
 
@@ -169,8 +173,8 @@ export const KNOWN_CASES: readonly KnownCase[] = [
     times: 2,
   },
   {
-    about: "SSTORE at the sentry",
-    a: `0x00 0x00 0x00 0x00 0x00 B 0x08fc CALL 0x00 0x00 0x00 0x00 0x00 B 0x0905 CALL ADD ${RETURN_WORD}`,
+    about: "SSTORE of what is there already, with the gas of the sentry, one more and one less",
+    a: `${[0x0901, 0x0902, 0x0903].map((gas) => `0x00 0x00 0x00 0x00 0x00 B 0x0${gas.toString(16)} CALL`).join(" ")} ADD ADD ${RETURN_WORD}`,
     b: "0x01 0x00 SSTORE",
   },
   {
@@ -312,7 +316,39 @@ export const KNOWN_CASES: readonly KnownCase[] = [
     about: "a failed block charge in the middle of writes",
     a: "0x01 0x00 SSTORE 0x02 0x01 SSTORE 0x00 0x00 LOG0 0x03 0x02 SSTORE 0x04 0x03 SSTORE",
   },
+  {
+    about: "refunds below the cap: slots cleared, set again, set back",
+    a: `${BURN} 0x00 0x00 SSTORE 0x00 0x01 SSTORE 0x09 0x01 SSTORE 0x00 0x02 SSTORE 0x03 0x02 SSTORE 0x09 0x03 SSTORE 0x04 0x03 SSTORE`,
+    times: 2,
+  },
+  {
+    about: "refunds below the cap: new slots taken back",
+    a: `${BURN} 0x01 0x09 SSTORE 0x00 0x09 SSTORE 0x01 0x0a SSTORE 0x02 0x0a SSTORE 0x00 0x0a SSTORE`,
+    times: 2,
+  },
+  {
+    about: "calls of itself down to the greatest depth",
+    a: `0x20 0x00 0x00 0x00 0x00 ADDRESS 0x02bc GAS SUB CALL 0x00 MLOAD ADD ${RETURN_WORD}`,
+    gas: [2 ** 41, 16_000_000],
+  },
+  {
+    about: "code of the greatest size, and one byte more",
+    a: `#1 @1 0x00 CODECOPY 0x6000 0x60 MSTORE #1 0x00 0x00 CREATE GAS 0x6001 #1 0x00 0x00 CREATE2 GAS ADD ADD ADD ${RETURN_WORD} {1 0x6000 0x00 RETURN }`,
+    gas: [5_000_000, 12_000_000],
+  },
+  {
+    about: "code one byte above the greatest size",
+    a: `#1 @1 0x00 CODECOPY #1 0x00 0x00 CREATE GAS ADD ${RETURN_WORD} {1 0x6001 0x00 RETURN }`,
+    gas: [5_100_000, 12_000_000],
+  },
+  {
+    about: "creation code of the greatest size",
+    a: `0xc000 0x00 0x00 CREATE GAS ADD ${RETURN_WORD}`,
+    gas: [200_000, 9_000_000],
+  },
 ];
+
+const BLOCK_GAS_LIMIT = 1n << 42n;
 
 /** The world of a case under a fork, with so much gas for the run. */
 export function knownWorld(known: KnownCase, fork: Hardfork, gas: bigint): World {
@@ -342,7 +378,7 @@ export function knownWorld(known: KnownCase, fork: Hardfork, gas: bigint): World
   return {
     fork,
     blockNumber: 300n,
-    blockGasLimit: 60_000_000n,
+    blockGasLimit: BLOCK_GAS_LIMIT,
     beneficiary: BENEFICIARY,
     accounts,
     transactions: Array.from({ length: known.times ?? 1 }, () => call),
