@@ -2,7 +2,9 @@
 // arena; a run is synchronous inside, so calls that overlap take turns.
 
 import type { ChainSpec } from "#chain/chain-spec.ts";
+import { type CompileLink, OwnThreadLink } from "./compiler/compile-link.ts";
 import { EagerCompiler } from "./compiler/eager-compiler.ts";
+import { DEFAULT_TIERING, TieredCompiler, type TieringOptions } from "./compiler/tiered-compiler.ts";
 import type { BlockEnvironment, Engine } from "./engine.ts";
 import type { Host } from "./host.ts";
 import { EngineCounters } from "./runtime/counters.ts";
@@ -11,7 +13,10 @@ import type { ArenaRange } from "./runtime/range.ts";
 import { EvmThread, ownThread } from "./runtime/thread.ts";
 import { applyTransaction, executeCall, executeSystemCall, type Stage } from "./transition.ts";
 
-/** What runs byte code: the interpreter alone, or compiled code as well. */
+/**
+ * What runs byte code: the interpreter alone; compiled code where it is worth it; compiled code wherever there can be any; the
+ * same with exits to the interpreter that have no reason.
+ */
 export type EngineTier = "interpreter" | "auto" | "compile" | "exits";
 
 /** How to make an engine. */
@@ -19,6 +24,9 @@ export type WasmEngineOptions = {
   readonly tier: EngineTier;
   /** Zeroed memory for the thread's arena; a thread that is given none makes its own, once. */
   readonly range?: ArenaRange;
+  /** For the tier "auto": who compiles; the thread itself unless told. */
+  readonly link?: CompileLink;
+  readonly tiering?: TieringOptions;
 };
 
 /** Our engine, and what it did. */
@@ -26,6 +34,8 @@ export type WasmEngine = Engine & {
   readonly kind: "wasm";
   readonly thread: EvmThread;
   readonly counters: EngineCounters;
+  /** null for the other tiers than "auto". */
+  readonly tiering: TieredCompiler | null;
 };
 
 /** An engine for a chain. Core modules are made when a fork is first seen. */
@@ -35,6 +45,14 @@ export async function createWasmEngine(spec: ChainSpec, options: WasmEngineOptio
   if (tier === "compile" || tier === "exits") {
     thread.bridge.listener ??= new EagerCompiler(thread, { forcesExits: tier === "exits" });
   }
+  if (tier === "auto") {
+    thread.bridge.listener ??= new TieredCompiler(
+      thread,
+      options.link ?? new OwnThreadLink(),
+      options.tiering ?? DEFAULT_TIERING,
+    );
+  }
+  const tiering = thread.bridge.listener instanceof TieredCompiler ? thread.bridge.listener : null;
   const machines = new Map<string, WasmMachine>();
   const counters = new EngineCounters();
 
@@ -53,5 +71,6 @@ export async function createWasmEngine(spec: ChainSpec, options: WasmEngineOptio
     call: (message, env, host) => executeCall(message, stageOf(env, host)),
     systemCall: (to, data, env, host) => executeSystemCall(to, data, stageOf(env, host)),
     counters,
+    tiering,
   };
 }

@@ -17,6 +17,7 @@ const FORCED_EXIT_INTERVAL = 5;
 
 /** See the head of the file. */
 export class EagerCompiler implements CodeListener {
+  readonly pollIntervalGas = 0;
   readonly #thread: EvmThread;
   readonly #forcesExits: boolean;
   /** null: the compiler refused the code. */
@@ -45,6 +46,17 @@ export class EagerCompiler implements CodeListener {
 
   /** Nothing is left to be asked for. */
   onHot(): void {}
+
+  /** See {@link CodeListener}. */
+  onRunBegun(): void {}
+
+  /** See {@link CodeListener}. */
+  onPoll(): void {}
+
+  /** See {@link CodeListener}. */
+  onEnter(): boolean {
+    return false;
+  }
 
   #compile(code: Uint8Array, map: Uint8Array, fork: Hardfork, codeHash: Uint8Array): PublishedCode | null {
     const seed = codeHash[0]! + 256 * codeHash[1]!;

@@ -23,6 +23,7 @@ import {
   OUT_OF_GAS,
   STACK_OVERFLOW,
   STACK_UNDERFLOW,
+  TO_ENTRY,
 } from "../runtime/status.ts";
 import { emitJump, emitJumpDestination, emitJumpIf, markVisited } from "./jump-handlers.ts";
 import { HandlerCode, type Labels, loadRegisters, type Registers, storePosition } from "./registers.ts";
@@ -37,6 +38,8 @@ export type InterpreterOptions = {
   readonly base: GlobalIndex;
   /** (code entry) → (): told when a code has burnt as much gas as its threshold says. */
   readonly hot: FunctionIndex;
+  /** (frame) → whether the frame, which has jumped to a marked place, now names compiled code. */
+  readonly enter: FunctionIndex;
 };
 
 /**
@@ -83,7 +86,7 @@ function emitBody(f: FunctionEmitter, options: InterpreterOptions, account: Func
   code.scope(() => markVisited(r));
   const leave = f.openBlock();
   const next = f.openLoop();
-  emitHalts(r, { next, leave }, options.links, (labels) => {
+  emitHalts(r, { next, leave }, options, (labels) => {
     emitHandlers(r, labels, options, account);
   });
   f.end();
@@ -98,7 +101,7 @@ function emitBody(f: FunctionEmitter, options: InterpreterOptions, account: Func
 function emitHalts(
   r: Registers,
   outer: Pick<Labels, "next" | "leave">,
-  links: Links,
+  options: Pick<InterpreterOptions, "links" | "enter">,
   body: (labels: Labels) => void,
 ): void {
   const { code } = r;
@@ -107,13 +110,14 @@ function emitHalts(
     code.set(r.status, status);
     f.br(outer.leave);
   };
+  const enter = f.openBlock();
   const belowFloor = f.openBlock();
   const linkHalt = f.openBlock();
   const stackFailure = f.openBlock();
   const outOfGas = f.openBlock();
   const invalidJump = f.openBlock();
   const invalidOpcode = f.openBlock();
-  body({ ...outer, belowFloor, linkHalt, stackFailure, outOfGas, invalidJump, invalidOpcode });
+  body({ ...outer, enter, belowFloor, linkHalt, stackFailure, outOfGas, invalidJump, invalidOpcode });
   f.end();
   leaveWith(INVALID_OPCODE);
   f.end();
@@ -127,7 +131,25 @@ function emitHalts(
   code.set(r.status, i32.wrap(i64.sub(0n, r.charged)));
   f.br(outer.leave);
   f.end();
-  emitBelowFloor(r, outer, links, leaveWith);
+  emitBelowFloor(r, outer, options.links, leaveWith);
+  f.end();
+  emitEnter(r, outer, options.enter);
+}
+
+/** Asks whether compiled code takes over where the frame has jumped to; all of its state is in memory then. */
+function emitEnter(r: Registers, outer: Pick<Labels, "next" | "leave">, enter: FunctionIndex): void {
+  const { code } = r;
+  storePosition(r, r.pc);
+  code.store64(r.frame, FRAME.gas, r.gas);
+  code.callAsIs(enter, r.frame);
+  code.pop([r.status]);
+  code.set(r.pc, i32.add(r.bytes, i32.load(r.frame, FRAME.pc)));
+  code.if(r.status, () => {
+    code.set(r.status, TO_ENTRY);
+    code.f.br(outer.leave);
+  });
+  markVisited(r);
+  code.f.br(outer.next);
 }
 
 /** A static price leaves less than the floor: out of gas, or time to ask whether to go on. The opcode has changed nothing yet. */

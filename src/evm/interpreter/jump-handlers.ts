@@ -1,7 +1,7 @@
 // Handlers of JUMP, JUMPI and JUMPDEST. A jump marks where it arrives in the code's map, and a JUMPI that does not jump marks the
 // block that begins behind it: the compiler translates what was marked.
 
-import { CODE_MAP_JUMPDEST, CODE_MAP_VISITED, FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
+import { CODE_MAP_ENTER, CODE_MAP_JUMPDEST, CODE_MAP_VISITED, FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
 import { i32, i64, type Operand32, type Var } from "#wasm/code.ts";
 import type { Label } from "#wasm/function-emitter.ts";
 import { conditionOf } from "../words/comparison.ts";
@@ -13,7 +13,7 @@ import { advance, chargeStatic, type Labels, type Registers, takeOperands } from
 export function emitJump(r: Registers, labels: Labels, gas: number): void {
   const base = takeOperands(r, labels, 1);
   chargeStatic(r, labels, gas);
-  const destination = checkDestination(r, loadLimbs(r.code, base, 0), labels.invalidJump);
+  const destination = checkDestination(r, labels, base, loadLimbs(r.code, base, 0));
   arrive(r, labels, base, destination);
 }
 
@@ -23,7 +23,7 @@ export function emitJumpIf(r: Registers, labels: Labels, gas: number): void {
   const base = takeOperands(r, labels, 2);
   chargeStatic(r, labels, gas);
   code.if(conditionOf(code, loadLimbs(code, base, 0)), () => {
-    const destination = checkDestination(r, loadLimbs(code, base, WORD_SIZE_BYTES), labels.invalidJump);
+    const destination = checkDestination(r, labels, base, loadLimbs(code, base, WORD_SIZE_BYTES));
     arrive(r, labels, base, destination);
   });
   code.set(r.stackTop, base);
@@ -48,14 +48,26 @@ export function markVisited(r: Registers): void {
   });
 }
 
-/** The offset in the code that a word names, marked; goes to `otherwise` when no JUMPDEST is there. */
-function checkDestination(r: Registers, word: Word, otherwise: Label): Var<"i32"> {
+/**
+ * The offset in the code that a word names, marked as visited; a halt when no JUMPDEST is there. Where the frame may be handed
+ * over it goes there at once. @param stackTop of the frame behind the jump
+ */
+function checkDestination(r: Registers, labels: Labels, stackTop: Var<"i32">, word: Word): Var<"i32"> {
   const { code } = r;
+  const otherwise = labels.invalidJump;
   const [low, ...high] = word as readonly Var<"i64">[];
   code.brIf(i64.ne(i64.or(i64.or(high[0]!, high[1]!), high[2]!), 0n), otherwise);
   code.brIf(i64.geU(low!, i64.load32(r.frame, FRAME.codeSize)), otherwise);
   const destination = code.i32(i32.wrap(low!));
-  markDestination(r, destination, otherwise);
+  const entry = code.i32(i32.add(r.map, destination));
+  const flags = code.i32(i32.load8(entry));
+  code.if(isUnusual(flags), () => {
+    code.brIf(i32.eqz(i32.and(flags, CODE_MAP_JUMPDEST)), otherwise);
+    code.set(r.stackTop, stackTop);
+    code.set(r.pc, i32.add(r.bytes, destination));
+    code.f.br(labels.enter);
+  });
+  code.store8(entry, 0, i32.or(flags, CODE_MAP_VISITED));
   return destination;
 }
 
@@ -65,12 +77,17 @@ export function markPushedDestination(r: Registers, destination: Operand32, othe
   markDestination(r, destination, otherwise);
 }
 
-/** Marks a place within the code; goes to `otherwise` when it is no JUMPDEST. */
+/** Whether a jump cannot just go on where the map says this: no JUMPDEST, or a place where the frame may be handed over. */
+function isUnusual(flags: Var<"i32">) {
+  return i32.ne(i32.and(flags, CODE_MAP_JUMPDEST | CODE_MAP_ENTER), CODE_MAP_JUMPDEST);
+}
+
+/** Marks a place within the code; goes to `otherwise` when it is no JUMPDEST or an unusual one. */
 function markDestination(r: Registers, destination: Operand32, otherwise: Label): void {
   const { code } = r;
   const entry = code.i32(i32.add(r.map, destination));
   const flags = code.i32(i32.load8(entry));
-  code.brIf(i32.eqz(i32.and(flags, CODE_MAP_JUMPDEST)), otherwise);
+  code.brIf(isUnusual(flags), otherwise);
   code.store8(entry, 0, i32.or(flags, CODE_MAP_VISITED));
 }
 

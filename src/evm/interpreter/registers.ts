@@ -19,6 +19,8 @@ export type Labels = {
   /** A link answered minus a halt code; it is in `charged`. */
   readonly linkHalt: Label;
   readonly invalidJump: Label;
+  /** A jump has arrived at a marked place, which `pc` and `stackTop` say: the frame may be handed over. */
+  readonly enter: Label;
   readonly invalidOpcode: Label;
   /** Leaves the frame with `status`. */
   readonly leave: Label;

@@ -39,6 +39,7 @@ export class CodeCache {
   readonly #retired: Functions[] = [];
   #nextSlot = 1;
   #core: CoreExports | null = null;
+  #clearCount = 0;
 
   constructor(arena: Arena) {
     this.#arena = arena;
@@ -60,8 +61,14 @@ export class CodeCache {
     if (this.#retired.length > 0) this.#freeRetired();
   }
 
+  /** How often all codes were forgotten. */
+  get clearCount(): number {
+    return this.#clearCount;
+  }
+
   /** Forgets all codes. Never during a run. */
   clear(): void {
+    this.#clearCount++;
     for (const entry of [...this.#installed.keys()]) this.uninstall(entry);
     const { bytes } = this.#arena;
     const index = this.#field(CONTEXT.codeIndex);

@@ -82,7 +82,8 @@ export function emitCoreModule(rules: Rules): Uint8Array<ArrayBuffer> {
   defineHashing(core, defineKeccak(module, spongeBase));
   defineRuntime(core);
   const hot = must(host.hot, "the import of hot code");
-  defineDriver(core, defineInterpreter(module, { rules, links: core.links, base, hot }));
+  const enter = must(host.enter, "the import for frames that are handed over");
+  defineDriver(core, defineInterpreter(module, { rules, links: core.links, base, hot, enter }));
   for (const name of [...LINK_NAMES, ...EXPORTED]) module.exportFunction(name, core.functions[name]);
   return module.build();
 }

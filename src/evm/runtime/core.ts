@@ -30,6 +30,8 @@ export const HOST_FUNCTIONS = {
   hostPoll: { params: [], results: ["i32"] },
   /** (code entry) The interpreter has burnt the entry's threshold of gas in it. */
   hot: { params: [ADDRESS], results: [] },
+  /** (frame) → whether the frame, which has jumped to a marked place, now names compiled code. */
+  enter: { params: [ADDRESS], results: ["i32"] },
 } as const satisfies Record<string, FunctionType>;
 
 /** Functions of the core module that only the runtime calls. */

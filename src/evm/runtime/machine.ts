@@ -59,6 +59,7 @@ export class WasmMachine implements Machine {
     codes.prepare(this.#core);
     this.#thread.beginTransaction();
     bridge.begin({ host, fork: this.#fork, core: this.#core, deadline: context.deadline });
+    bridge.listener?.onRunBegun(this.#fork);
     try {
       this.#writeEnvironment(env);
       this.#writeContext(context);
@@ -112,7 +113,8 @@ export class WasmMachine implements Machine {
       writeHash(arena, blobHashes + 32 * i, hash);
     });
     this.#thread.setField(CONTEXT.blobHashCount, context.blobVersionedHashes.length);
-    writeCount(arena, base + CONTEXT.pollInterval, context.deadline === null ? 0 : POLL_INTERVAL_GAS);
+    const interval = context.deadline === null ? this.#thread.bridge.listener?.pollIntervalGas : POLL_INTERVAL_GAS;
+    writeCount(arena, base + CONTEXT.pollInterval, interval ?? 0);
     if (isAtLeast(this.#fork, "berlin")) this.#warm(context);
   }
 

@@ -182,6 +182,8 @@ export const FRAME_FLAG_CREATE = 2;
 export const CODE_MAP_JUMPDEST = 1;
 /** The interpreter has entered a basic block here. */
 export const CODE_MAP_VISITED = 2;
+/** Jumps that arrive here ask whether the frame shall be handed over to compiled code. */
+export const CODE_MAP_ENTER = 4;
 
 /** Zero bytes that follow code in memory, so that operands of PUSH and the implied STOP can be read without a check. */
 export const CODE_PADDING_BYTES = 64;

@@ -1,0 +1,396 @@
+// Tiering on one thread: everything starts in the interpreter; code that has burnt its threshold of gas there is sent to be compiled,
+// and the module is installed when it has come back. Code that later runs where nothing was compiled, because the interpreter had
+// not been there, is compiled again with more of it, a few times. A frame that runs for long is handed over while it runs:
+//
+//   poll ▸ mark its jump destinations ▸ some jumps: sample ▸ job with these points ▸ answer at a later poll ▸ mark the entries
+//        ▸ the next jump there: height and labels as compiled? ▸ compiled code goes on
+//
+// @see `CODE_MAP_ENTER` for the marks
+
+import type { Hardfork } from "#chain/hardforks.ts";
+import {
+  CODE_ENTRY,
+  CODE_FLAG_REFUSED,
+  CODE_MAP_ENTER,
+  CODE_MAP_JUMPDEST,
+  CODE_MAP_VISITED,
+  CONTEXT,
+  FRAME,
+  WORD_SIZE_BYTES,
+} from "#formats/memory/evm-arena.ts";
+import { readCount, writeCount } from "../runtime/arena-words.ts";
+import type { CodeListener } from "../runtime/host-bridge.ts";
+import type { EvmThread } from "../runtime/thread.ts";
+import { CodeLibrary, type CodeRecord } from "./code-library.ts";
+import type { CompiledEntry } from "./compile.ts";
+import type { CompileAnswer, CompileLink } from "./compile-link.ts";
+import { EntrySampler, labelAt, type StackWords } from "./entry-sampler.ts";
+import type { Point } from "./nodes.ts";
+
+/** How eager tiering is. */
+export type TieringOptions = {
+  /** Gas per byte of code that the interpreter burns before the code is compiled. */
+  readonly gasPerByte: number;
+  /** Modules kept, bytes of their binary form. */
+  readonly cacheSizeBytes: number;
+  /** Longest code that is asked for. */
+  readonly codeSizeBytesMax: number;
+};
+
+/** What is done unless told otherwise. */
+export const DEFAULT_TIERING: TieringOptions = {
+  gasPerByte: 32,
+  cacheSizeBytes: 256 * 1024 * 1024,
+  codeSizeBytesMax: 512 * 1024,
+};
+
+/** Compilations of one code; each waits for this many times the gas of the one before. */
+const ATTEMPT_COUNT_MAX = 4;
+const ATTEMPT_FACTOR = 4;
+/** Gas between two polls of a frame without a deadline: a few milliseconds of the interpreter. */
+const POLL_INTERVAL_GAS = 1_000_000;
+/** Code shorter than this is taken to be this long. */
+const CODE_SIZE_BYTES_MIN = 256;
+/** Answers taken at the beginning of a run: installing one takes some tens of microseconds. */
+const ANSWERS_PER_RUN = 8;
+/** Jumps to an entry that do not fit it, one after the other, before it is given up. */
+const MISS_COUNT_MAX = 256;
+/** Polls without a frame having entered before other points are looked for. */
+const IDLE_POLL_COUNT_MAX = 3;
+
+/** What tiering did. */
+export type TieringCounters = {
+  /** Frames handed over while they ran. */
+  handovers: number;
+  /** Modules installed, again after the codes of the thread were cleared. */
+  installs: number;
+};
+
+/** A code in the thread's arena. */
+type Loaded = {
+  record: CodeRecord;
+  readonly entry: number;
+  readonly code: number;
+  readonly map: number;
+  readonly sizeBytes: number;
+  /** Gas at polls of its frames since it was asked for last. */
+  polledGas: number;
+  sampler: EntrySampler | null;
+  armed: Armed | null;
+};
+
+/** Entries whose places in the map are marked. */
+type Armed = { readonly byPc: Map<number, CompiledEntry[]>; missCount: number; idlePollCount: number };
+
+/** See the head of the file. */
+export class TieredCompiler implements CodeListener {
+  readonly pollIntervalGas = POLL_INTERVAL_GAS;
+  readonly counters: TieringCounters = { handovers: 0, installs: 0 };
+  readonly #thread: EvmThread;
+  readonly #link: CompileLink;
+  readonly #options: TieringOptions;
+  readonly #library: CodeLibrary;
+  /** By address of the code entry. */
+  readonly #loaded = new Map<number, Loaded>();
+  /** Modules to install when no frame is open. */
+  readonly #deferred: CodeRecord[] = [];
+  #clearCount = -1;
+  #fork: Hardfork | null = null;
+
+  constructor(thread: EvmThread, link: CompileLink, options: TieringOptions = DEFAULT_TIERING) {
+    this.#thread = thread;
+    this.#link = link;
+    this.#options = options;
+    this.#library = new CodeLibrary(options.cacheSizeBytes);
+  }
+
+  /** Bytes of the modules kept. */
+  get sizeBytes(): number {
+    return this.#library.sizeBytes;
+  }
+
+  /** See {@link CodeListener}. @hot bench/evm/machine.bench.ts */
+  onRunBegun(fork: Hardfork): void {
+    this.#fork = fork;
+    const { codes } = this.#thread;
+    if (codes.clearCount !== this.#clearCount) {
+      this.#loaded.clear();
+      this.#deferred.length = 0;
+      this.#clearCount = codes.clearCount;
+    }
+    for (let i = 0; i < ANSWERS_PER_RUN; i++) {
+      const answer = this.#link.receive();
+      if (answer === null) break;
+      this.#take(answer, false);
+    }
+    for (const record of this.#deferred.splice(0)) this.#installRecord(record, false);
+    for (const record of this.#library.evict()) this.#uninstall(record);
+  }
+
+  /** See {@link CodeListener}. */
+  onCodeLoaded(entry: number, code: Uint8Array, codeHash: Uint8Array, fork: Hardfork): void {
+    const record = this.#library.use(fork, codeHash);
+    const at = this.#field(entry + CODE_ENTRY.code);
+    const map = this.#field(entry + CODE_ENTRY.map);
+    const loaded: Loaded = {
+      record,
+      entry,
+      code: at,
+      map,
+      sizeBytes: code.length,
+      polledGas: 0,
+      sampler: null,
+      armed: null,
+    };
+    this.#loaded.set(entry, loaded);
+    if (code.length > this.#options.codeSizeBytesMax) record.isRefused = true;
+    if (record.isRefused) this.#refuse(loaded);
+    else {
+      if (record.published !== null) this.#install(loaded, record.published);
+      this.#raiseThreshold(loaded);
+    }
+  }
+
+  /** See {@link CodeListener}. */
+  onHot(entry: number): void {
+    const loaded = this.#loaded.get(entry);
+    if (loaded === undefined) return;
+    const { record } = loaded;
+    if (!record.isPending && !record.isRefused && record.attemptCount < ATTEMPT_COUNT_MAX) {
+      const visitedCount = this.#visitedCount(loaded);
+      // Where nothing new was seen, the interpreter had other reasons to run.
+      if (record.attemptCount === 0 || visitedCount > record.visitedCount) this.#request(loaded, []);
+    }
+    this.#raiseThreshold(loaded);
+  }
+
+  /** See {@link CodeListener}. */
+  onPoll(): void {
+    const answer = this.#link.receive();
+    if (answer !== null) this.#take(answer, true);
+    const frame = this.#thread.field(CONTEXT.frame);
+    if (this.#field(frame + FRAME.entry) !== 0) return;
+    const loaded = this.#loaded.get(this.#field(frame + FRAME.codeEntry));
+    if (loaded === undefined) return;
+    const { record, armed } = loaded;
+    loaded.polledGas += this.#thread.field(CONTEXT.pollInterval);
+    if (loaded.sampler !== null) {
+      this.#requestEntries(loaded);
+      return;
+    }
+    if (record.isPending || record.isRefused || record.attemptCount >= ATTEMPT_COUNT_MAX) return;
+    if (armed !== null) {
+      if (++armed.idlePollCount > IDLE_POLL_COUNT_MAX) this.#disarm(loaded);
+      return;
+    }
+    if (loaded.polledGas >= this.#attemptGas(loaded)) this.#beginSampling(loaded);
+  }
+
+  /** See {@link CodeListener}. */
+  onEnter(frame: number): boolean {
+    const pc = this.#field(frame + FRAME.pc);
+    const loaded = this.#loaded.get(this.#field(frame + FRAME.codeEntry));
+    if (loaded === undefined) {
+      this.#unmark(this.#field(frame + FRAME.codeMap) + pc);
+      return false;
+    }
+    if (loaded.sampler !== null) {
+      loaded.sampler.add(pc, this.#stackOf(frame));
+      if (loaded.sampler.isDone) this.#requestEntries(loaded);
+      return false;
+    }
+    return this.#enter(loaded, frame, pc);
+  }
+
+  #enter(loaded: Loaded, frame: number, pc: number): boolean {
+    const { armed } = loaded;
+    if (armed === null) {
+      this.#unmark(loaded.map + pc);
+      return false;
+    }
+    const stack = this.#stackOf(frame);
+    const fitting = armed.byPc.get(pc)?.find((entry) => isAt(entry, stack));
+    if (fitting === undefined) {
+      if (++armed.missCount > MISS_COUNT_MAX) this.#disarm(loaded);
+      return false;
+    }
+    armed.missCount = 0;
+    armed.idlePollCount = 0;
+    this.counters.handovers++;
+    const first = this.#field(loaded.entry + CODE_ENTRY.entry);
+    this.#setField(frame + FRAME.entry, first + fitting.function);
+    this.#setField(frame + FRAME.block, fitting.block);
+    return true;
+  }
+
+  #take(answer: CompileAnswer, isInRun: boolean): void {
+    if (answer.kind === "dropped") {
+      const record = this.#library.use(answer.fork, answer.codeHash);
+      record.isPending = false;
+      record.attemptCount = Math.max(0, record.attemptCount - 1);
+      return;
+    }
+    const { fork, codeHash, attempt, compiled } = answer.result;
+    const record = this.#library.use(fork, codeHash);
+    record.isPending = false;
+    record.attemptCount = Math.max(record.attemptCount, attempt + 1);
+    if (compiled !== null) {
+      this.#library.publish(record, compiled);
+      this.#installRecord(record, isInRun);
+    } else if (record.published === null) {
+      record.isRefused = true;
+      const loaded = this.#loadedOf(record);
+      if (loaded !== null) this.#refuse(loaded);
+    }
+  }
+
+  #loadedOf(record: CodeRecord): Loaded | null {
+    if (record.fork !== this.#fork) return null;
+    const loaded = this.#loaded.get(this.#thread.codes.entryOf(record.codeHash));
+    if (loaded !== undefined) loaded.record = record;
+    return loaded ?? null;
+  }
+
+  #installRecord(record: CodeRecord, isInRun: boolean): void {
+    const loaded = this.#loadedOf(record);
+    if (loaded === null || record.published === null) return;
+    // Open frames of a dispatch form look blocks up in the entry's table, which another form would take from them.
+    if (isInRun && this.#field(loaded.entry + CODE_ENTRY.blocks) !== 0) this.#deferred.push(record);
+    else this.#install(loaded, record.published);
+    this.#raiseThreshold(loaded);
+  }
+
+  #install(loaded: Loaded, published: NonNullable<CodeRecord["published"]>): void {
+    this.#disarm(loaded);
+    if (!this.#thread.codes.install(loaded.entry, published)) return;
+    this.counters.installs++;
+    loaded.polledGas = 0;
+    if (published.entries.length === 0) return;
+    const byPc = new Map<number, CompiledEntry[]>();
+    for (const entry of published.entries) {
+      const others = byPc.get(entry.pc);
+      if (others === undefined) byPc.set(entry.pc, [entry]);
+      else others.push(entry);
+      this.#mark(loaded.map + entry.pc);
+    }
+    loaded.armed = { byPc, missCount: 0, idlePollCount: 0 };
+  }
+
+  #uninstall(record: CodeRecord): void {
+    const loaded = this.#loadedOf(record);
+    if (loaded === null) return;
+    this.#disarm(loaded);
+    this.#thread.codes.uninstall(loaded.entry);
+    this.#raiseThreshold(loaded);
+  }
+
+  #refuse(loaded: Loaded): void {
+    const flags = loaded.entry + CODE_ENTRY.flags;
+    this.#setField(flags, this.#field(flags) | CODE_FLAG_REFUSED);
+    this.#raiseThreshold(loaded);
+  }
+
+  #disarm(loaded: Loaded): void {
+    for (const pc of loaded.armed?.byPc.keys() ?? []) this.#unmark(loaded.map + pc);
+    loaded.armed = null;
+  }
+
+  #beginSampling(loaded: Loaded): void {
+    const { bytes } = this.#thread.arena;
+    const { code, map, sizeBytes } = loaded;
+    loaded.sampler = new EntrySampler(bytes.subarray(code, code + sizeBytes), bytes.subarray(map, map + sizeBytes));
+    const isSeen = CODE_MAP_JUMPDEST | CODE_MAP_VISITED;
+    for (let at = map; at < map + sizeBytes; at++) {
+      if ((bytes[at]! & isSeen) === isSeen) bytes[at] = bytes[at]! | CODE_MAP_ENTER;
+    }
+  }
+
+  /** Ends the sampling, and asks for what it found. */
+  #requestEntries(loaded: Loaded): void {
+    const { bytes } = this.#thread.arena;
+    const { map, sizeBytes } = loaded;
+    const points = loaded.sampler?.points() ?? [];
+    loaded.sampler = null;
+    for (let at = map; at < map + sizeBytes; at++) bytes[at] = bytes[at]! & ~CODE_MAP_ENTER;
+    loaded.polledGas = 0;
+    if (points.length > 0) this.#request(loaded, points);
+  }
+
+  #request(loaded: Loaded, entryPoints: readonly Point[]): void {
+    const { bytes } = this.#thread.arena;
+    const { record, code, map, sizeBytes } = loaded;
+    const { fork, codeHash, attemptCount } = record;
+    record.visitedCount = this.#visitedCount(loaded);
+    record.isPending = true;
+    record.attemptCount++;
+    loaded.polledGas = 0;
+    this.#link.request({
+      fork,
+      codeHash,
+      code: privateCopy(bytes, code, sizeBytes),
+      map: privateCopy(bytes, map, sizeBytes).map((flags) => flags & ~CODE_MAP_ENTER),
+      attempt: attemptCount,
+      entryPoints,
+    });
+  }
+
+  #visitedCount({ map, sizeBytes }: Loaded): number {
+    const { bytes } = this.#thread.arena;
+    let count = 0;
+    for (let at = map; at < map + sizeBytes; at++) if ((bytes[at]! & CODE_MAP_VISITED) !== 0) count++;
+    return count;
+  }
+
+  /** Gas in the interpreter before the next compilation. */
+  #attemptGas({ record, sizeBytes }: Loaded): number {
+    const size = Math.max(sizeBytes, CODE_SIZE_BYTES_MIN);
+    return this.#options.gasPerByte * size * ATTEMPT_FACTOR ** record.attemptCount;
+  }
+
+  #raiseThreshold(loaded: Loaded): void {
+    const { arena } = this.#thread;
+    const { record, entry } = loaded;
+    const isOver = record.isRefused || record.attemptCount >= ATTEMPT_COUNT_MAX;
+    const burnt = readCount(arena, entry + CODE_ENTRY.gasInterpreted);
+    const threshold = isOver ? Number.MAX_SAFE_INTEGER : burnt + this.#attemptGas(loaded);
+    writeCount(arena, entry + CODE_ENTRY.gasThreshold, threshold);
+  }
+
+  #stackOf(frame: number): StackWords {
+    const stack = this.#field(frame + FRAME.stack);
+    const top = this.#field(frame + FRAME.stackTop);
+    return this.#thread.arena.words32.subarray(stack >>> 2, top >>> 2);
+  }
+
+  #mark(at: number): void {
+    const { bytes } = this.#thread.arena;
+    bytes[at] = bytes[at]! | CODE_MAP_ENTER;
+  }
+
+  #unmark(at: number): void {
+    const { bytes } = this.#thread.arena;
+    bytes[at] = bytes[at]! & ~CODE_MAP_ENTER;
+  }
+
+  #field(address: number): number {
+    return this.#thread.arena.words32[address >>> 2]!;
+  }
+
+  #setField(address: number, value: number): void {
+    this.#thread.arena.words32[address >>> 2] = value;
+  }
+}
+
+/** Whether a frame with this stack is where an entry was compiled for. */
+function isAt({ anyHeight, height, labels }: CompiledEntry, stack: StackWords): boolean {
+  if (anyHeight) return true;
+  if (stack.length !== height * (WORD_SIZE_BYTES / 4)) return false;
+  return labels.every(([slot, label]) => labelAt(stack, slot * (WORD_SIZE_BYTES / 4)) === Number(label));
+}
+
+/** Bytes that can be posted: a slice of shared memory would be shared. */
+function privateCopy(bytes: Uint8Array, start: number, sizeBytes: number): Uint8Array {
+  const copy = new Uint8Array(sizeBytes);
+  copy.set(bytes.subarray(start, start + sizeBytes));
+  return copy;
+}
