@@ -231,7 +231,7 @@ function precompilePrograms(): Program[] {
     const step = Math.max(1, Math.floor(vectors.length / PRECOMPILE_VECTORS_PER_FILE));
     for (let i = 0; i < vectors.length; i += step) {
       const { Input, Name, Gas } = must(vectors[i], file);
-      programs.push(precompile(`precompile/${file} ${Name}`, address, fromHex(Input), Gas ?? 1000));
+      programs.push(precompile(`precompile/${file} #${i} ${shorten(Name)}`, address, fromHex(Input), Gas ?? 1000));
     }
   }
   for (const [name, address, wordGas] of [
@@ -245,6 +245,11 @@ function precompilePrograms(): Program[] {
     }
   }
   return programs;
+}
+
+/** Some vectors are named by a sentence and a path. */
+function shorten(name: string): string {
+  return name.length <= 28 ? name : `...${name.slice(-25)}`;
 }
 
 function precompile(name: string, address: number, data: Uint8Array, gas: number): Program {

@@ -22,6 +22,7 @@ export type EngineFigures = {
 
 /** An honest program this many times slower than its median was disturbed. */
 const DISTURBED = 2;
+const WORST_COUNT = 4;
 
 /** The report as text. */
 export function renderHostileReport(
@@ -64,14 +65,18 @@ function notes(engines: readonly EngineFigures[], { name, digest }: AnvilFigure)
 }
 
 function worstOfAnvil(anvil: readonly AnvilFigure[]): string {
-  const worst = [...anvil].sort((a, b) => perGas(b.ns, b.gasUsed) - perGas(a.ns, a.gasUsed))[0];
-  return worst === undefined ? "" : `anvil: worst ${perGasText(worst.ns, worst.gasUsed)} ns/gas in ${worst.name}`;
+  const sorted = [...anvil].sort((a, b) => perGas(b.ns, b.gasUsed) - perGas(a.ns, a.gasUsed));
+  const named = sorted.slice(0, WORST_COUNT).map(({ name, ns, gasUsed }) => `${perGasText(ns, gasUsed)} ${name}`);
+  return `anvil: worst calls: ${named.join(", ")}`;
 }
 
 function summary({ engine, lines, died }: EngineFigures, anvil: readonly AnvilFigure[]): string[] {
   const worst = (key: "firstNs" | "laterNs") => {
-    const line = [...lines].sort((a, b) => perGas(b[key], b.gasUsed) - perGas(a[key], a.gasUsed))[0];
-    return line === undefined ? "none" : `${perGasText(line[key], line.gasUsed)} ns/gas in ${line.name}`;
+    const sorted = [...lines].sort((a, b) => perGas(b[key], b.gasUsed) - perGas(a[key], a.gasUsed));
+    return sorted
+      .slice(0, WORST_COUNT)
+      .map((line) => `${perGasText(line[key], line.gasUsed)} ${line.name}`)
+      .join(", ");
   };
   const differing = lines.filter(({ name, digest }) => {
     return anvil.some((figure) => figure.name === name && figure.digest !== null && figure.digest !== digest);
@@ -85,7 +90,8 @@ function summary({ engine, lines, died }: EngineFigures, anvil: readonly AnvilFi
     Math.round(bytes / 2 ** 20),
   );
   return [
-    `${engine}: first call, worst ${worst("firstNs")}; later calls, worst ${worst("laterNs")}`,
+    `${engine}: worst first calls: ${worst("firstNs")}`,
+    `  worst later calls: ${worst("laterNs")}`,
     `  memory: ${Math.round(peak / 2 ** 20)} MiB at most; ${left[0]} MiB after the first case, ${left[1]} MiB after the last`,
     `  the honest program beside it: ${answers.size === 1 ? "always the same answer" : "ANSWERS DIFFER"}, ` +
       `${disturbed.length} times of ${lines.length} more than ${DISTURBED} times its usual time` +
