@@ -8,7 +8,7 @@
 import { bigintToBytes } from "#base/bytes.ts";
 import type { CurveShape } from "#wasm/kernels/curve.ts";
 import { type Address, CurveKernel } from "./curve-kernel.ts";
-import { lowerBits, PointGroup } from "./multiples.ts";
+import { lowerBits, PointGroup, pointCalls } from "./multiples.ts";
 import { Pairing, signedDigits } from "./pairing.ts";
 
 /** The size of the curve's parameter, which is negative. */
@@ -60,12 +60,12 @@ export class Bls12381Curve {
     const { fp, fp2, calls } = this.kernel;
     this.g1 = new PointGroup(this.kernel, {
       field: fp,
-      points: { double: calls.g1Double, add: calls.g1Add, addAffine: calls.g1AddAffine },
+      points: pointCalls(calls, "g1"),
       ...g1,
     });
     this.g2 = new PointGroup(this.kernel, {
       field: fp2,
-      points: { double: calls.g2Double, add: calls.g2Add, addAffine: calls.g2AddAffine },
+      points: pointCalls(calls, "g2"),
       ...g2,
     });
     this.pairing = new Pairing(this.kernel, { digits: lowerBits(X_SIZE), xi: 1n, isDivisive: false });

@@ -59,7 +59,7 @@ class Operations {
   readonly #curve = new Bls12381Curve();
   readonly #maps = new Bls12381Maps(this.#curve);
   readonly #affine: Address;
-  readonly #affineG2: Address;
+  readonly #otherAffine: Address;
   readonly #sum: Address;
   readonly #part: Address;
   readonly #products: readonly [Address, Address];
@@ -71,25 +71,20 @@ class Operations {
     this.g1 = { group: g1, sizeBytes: G1_SIZE_BYTES, termsPerPoint: 2 };
     this.g2 = { group: g2, sizeBytes: G2_SIZE_BYTES, termsPerPoint: 4 };
     this.#affine = kernel.reserve(4 * FIELD_SIZE_BYTES);
-    this.#affineG2 = kernel.reserve(4 * FIELD_SIZE_BYTES);
+    this.#otherAffine = kernel.reserve(4 * FIELD_SIZE_BYTES);
     this.#sum = kernel.reserve(6 * FIELD_SIZE_BYTES);
     this.#part = kernel.reserve(6 * FIELD_SIZE_BYTES);
     this.#products = [kernel.reserve(12 * FIELD_SIZE_BYTES), kernel.reserve(12 * FIELD_SIZE_BYTES)];
   }
 
   add(subgroup: Subgroup, input: Uint8Array): Uint8Array | null {
-    const { group, sizeBytes } = subgroup;
-    for (const [to, offset] of [
-      [this.#sum, 0],
-      [this.#part, sizeBytes],
-    ] as const) {
-      const kind = this.#readPoint(subgroup, this.#affine, input, offset);
-      if (kind === "invalid") return null;
-      if (kind === "infinity") this.#curve.kernel.clear(to, 3 * group.sizeBytes);
-      else group.lift(to, this.#affine);
-    }
-    group.points.add(this.#sum, this.#sum, this.#part);
-    return this.#writePoint(subgroup, this.#sum);
+    const [first, second] = [this.#affine, this.#otherAffine];
+    const kind = this.#readPoint(subgroup, first, input, 0);
+    const otherKind = this.#readPoint(subgroup, second, input, subgroup.sizeBytes);
+    if (kind === "invalid" || otherKind === "invalid") return null;
+    if (kind === "infinity") return this.#writeAffine(subgroup, otherKind === "infinity" ? null : second);
+    if (otherKind === "infinity") return this.#writeAffine(subgroup, first);
+    return this.#writeAffine(subgroup, subgroup.group.addAffinePoints(first, first, second) ? first : null);
   }
 
   sumOfMultiples(subgroup: Subgroup, input: Uint8Array): Uint8Array | null {
@@ -118,10 +113,10 @@ class Operations {
     for (let offset = 0; offset < input.length; offset += G1_SIZE_BYTES + G2_SIZE_BYTES) {
       const first = this.#readMember(this.g1, this.#affine, input, offset);
       if (first === "invalid") return null;
-      const second = this.#readMember(this.g2, this.#affineG2, input, offset + G1_SIZE_BYTES);
+      const second = this.#readMember(this.g2, this.#otherAffine, input, offset + G1_SIZE_BYTES);
       if (second === "invalid") return null;
       if (first === "infinity" || second === "infinity") continue;
-      pairing.addPair(this.#affine, this.#affineG2);
+      pairing.addPair(this.#affine, this.#otherAffine);
       pending++;
       if (!pairing.isFull) continue;
       this.#runLoop(turns++);
@@ -251,13 +246,19 @@ class Operations {
     return this.#curve.isInG1(to) ? "point" : "invalid";
   }
 
-  #writePoint({ group, sizeBytes }: Subgroup, jacobian: Address): Uint8Array {
+  #writePoint(subgroup: Subgroup, jacobian: Address): Uint8Array {
+    if (subgroup.group.isInfinity(jacobian)) return this.#writeAffine(subgroup, null);
+    subgroup.group.toAffine(this.#affine, jacobian);
+    return this.#writeAffine(subgroup, this.#affine);
+  }
+
+  // A point, or infinity for null.
+  #writeAffine({ sizeBytes }: Subgroup, affine: Address | null): Uint8Array {
     const output = new Uint8Array(sizeBytes);
-    if (group.isInfinity(jacobian)) return output;
-    group.toAffine(this.#affine, jacobian);
+    if (affine === null) return output;
     for (let i = 0; i < sizeBytes / ENCODED_FIELD_SIZE_BYTES; i++) {
       const offset = i * ENCODED_FIELD_SIZE_BYTES + PADDING_SIZE_BYTES;
-      this.#curve.kernel.write(output, offset, this.#affine + i * FIELD_SIZE_BYTES);
+      this.#curve.kernel.write(output, offset, affine + i * FIELD_SIZE_BYTES);
     }
     return output;
   }

@@ -7,7 +7,7 @@ import { bigintFromBytes, bigintToBytes } from "#base/bytes.ts";
 import type { CurveShape } from "#wasm/kernels/curve.ts";
 import type { Bn254Backend } from "./bn254-backend.ts";
 import { type Address, CurveKernel } from "./curve-kernel.ts";
-import { lowerBits, PointGroup } from "./multiples.ts";
+import { lowerBits, PointGroup, pointCalls } from "./multiples.ts";
 import { Pairing, signedDigits } from "./pairing.ts";
 
 /** The curve's parameter: p = 36x⁴ + 36x³ + 24x² + 6x + 1. */
@@ -75,12 +75,12 @@ class Bn254 {
     const { fp, fp2, calls } = this.#kernel;
     this.#g1 = new PointGroup(this.#kernel, {
       field: fp,
-      points: { double: calls.g1Double, add: calls.g1Add, addAffine: calls.g1AddAffine },
+      points: pointCalls(calls, "g1"),
       ...g1,
     });
     this.#g2 = new PointGroup(this.#kernel, {
       field: fp2,
-      points: { double: calls.g2Double, add: calls.g2Add, addAffine: calls.g2AddAffine },
+      points: pointCalls(calls, "g2"),
       ...g2,
     });
     this.#pairing = new Pairing(this.#kernel, { digits: signedDigits(6n * X + 2n), xi: 9n, isDivisive: true });
@@ -93,18 +93,13 @@ class Bn254 {
   }
 
   add(input: Uint8Array): Uint8Array | null {
-    const [sum, other] = this.#jacobian as [Address, Address];
-    for (const [to, offset] of [
-      [sum, 0],
-      [other, G1_SIZE_BYTES],
-    ] as const) {
-      const found = this.#readG1(this.#affine[0], input, offset);
-      if (found === "invalid") return null;
-      if (found === "infinity") this.#kernel.clear(to, 3 * FIELD_SIZE_BYTES);
-      else this.#g1.lift(to, this.#affine[0]);
-    }
-    this.#g1.points.add(sum, sum, other);
-    return this.#writeG1(sum);
+    const [first, second] = this.#affine;
+    const kind = this.#readG1(first, input, 0);
+    const otherKind = this.#readG1(second, input, G1_SIZE_BYTES);
+    if (kind === "invalid" || otherKind === "invalid") return null;
+    if (kind === "infinity") return this.#writeAffine(otherKind === "infinity" ? null : second);
+    if (otherKind === "infinity") return this.#writeAffine(first);
+    return this.#writeAffine(this.#g1.addAffinePoints(first, first, second) ? first : null);
   }
 
   multiply(input: Uint8Array): Uint8Array | null {
@@ -243,10 +238,15 @@ class Bn254 {
   }
 
   #writeG1(jacobian: Address): Uint8Array {
+    if (this.#g1.isInfinity(jacobian)) return this.#writeAffine(null);
+    this.#g1.toAffine(this.#affine[0], jacobian);
+    return this.#writeAffine(this.#affine[0]);
+  }
+
+  // A point, or infinity for null.
+  #writeAffine(affine: Address | null): Uint8Array {
     const output = new Uint8Array(G1_SIZE_BYTES);
-    if (this.#g1.isInfinity(jacobian)) return output;
-    const affine = this.#affine[0];
-    this.#g1.toAffine(affine, jacobian);
+    if (affine === null) return output;
     this.#kernel.write(output, 0, affine);
     this.#kernel.write(output, FIELD_SIZE_BYTES, affine + FIELD_SIZE_BYTES);
     return output;

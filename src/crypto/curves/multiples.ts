@@ -3,7 +3,7 @@
 //
 // @see Straus, "Addition chains of vectors"; Hankerson, Menezes, Vanstone, "Guide to elliptic curve cryptography", 3.3
 
-import type { FieldCalls, PointCalls } from "#wasm/kernels/curve.ts";
+import type { CurveExports, FieldCalls, PointCalls } from "#wasm/kernels/curve.ts";
 import { type Address, type CurveKernel, inverseFp2 } from "./curve-kernel.ts";
 
 const WINDOW_BITS = 5;
@@ -22,11 +22,12 @@ export class PointGroup {
   readonly #lengths: Int32Array;
   readonly #termCountMax: number;
   readonly #negative: Address;
+  readonly #scratch: Address;
   #termCount = 0;
 
   /** Bytes that a group reserves. */
   static workSizeBytes(options: { sizeBytes: number; termCountMax: number }): number {
-    return (options.termCountMax * TABLE_LENGTH + 1) * 3 * options.sizeBytes;
+    return (options.termCountMax * TABLE_LENGTH * 3 + 4) * options.sizeBytes;
   }
 
   /**
@@ -45,6 +46,7 @@ export class PointGroup {
     this.sizeBytes = options.sizeBytes;
     this.#tables = kernel.reserve(options.termCountMax * TABLE_LENGTH * 3 * this.sizeBytes);
     this.#negative = kernel.reserve(3 * this.sizeBytes);
+    this.#scratch = kernel.reserve(this.sizeBytes);
     for (let i = 0; i < options.termCountMax; i++) this.#digits.push(new Int8Array(SCALAR_BITS + 1));
   }
 
@@ -68,6 +70,36 @@ export class PointGroup {
   lift(to: Address, affine: Address): void {
     this.kernel.copy(to, affine, 2 * this.sizeBytes);
     this.kernel.copy(to + 2 * this.sizeBytes, this.kernel.one, this.sizeBytes);
+  }
+
+  /**
+   * The sum of two affine points, neither of them infinity: one inversion, and little else.
+   * @returns false when it is infinity
+   */
+  addAffinePoints(to: Address, a: Address, b: Address): boolean {
+    const { field, sizeBytes, kernel } = this;
+    const [slope, divisor, x] = [this.#negative, this.#negative + sizeBytes, this.#negative + 2 * sizeBytes];
+    if (kernel.isEqual(a, b, sizeBytes)) {
+      // Equal abscissae: a doubling, or opposite points, or one that is its own opposite.
+      if (!kernel.isEqual(a + sizeBytes, b + sizeBytes, sizeBytes) || field.isZero(a + sizeBytes) === 1) return false;
+      field.sqr(x, a);
+      field.add(slope, x, x);
+      field.add(slope, slope, x);
+      field.add(divisor, a + sizeBytes, a + sizeBytes);
+    } else {
+      field.sub(slope, b + sizeBytes, a + sizeBytes);
+      field.sub(divisor, b, a);
+    }
+    this.#invert(divisor, divisor);
+    field.mul(slope, slope, divisor);
+    field.sqr(x, slope);
+    field.sub(x, x, a);
+    field.sub(x, x, b);
+    field.sub(divisor, a, x);
+    field.mul(divisor, divisor, slope);
+    field.sub(to + sizeBytes, divisor, a + sizeBytes);
+    kernel.copy(to, x, sizeBytes);
+    return true;
   }
 
   /** Coordinates x, y of a Jacobian point that is not infinity. `to` is not the point. */
@@ -135,17 +167,14 @@ export class PointGroup {
         if (digit === 0) continue;
         const entry = this.#tables + (i * TABLE_LENGTH + (Math.abs(digit) >> 1)) * size;
         if (digit > 0) points.add(to, to, entry);
-        else {
-          this.negate(this.#negative, entry, 3);
-          points.add(to, to, this.#negative);
-        }
+        else points.subtract(to, to, entry);
       }
     }
   }
 
   #invert(to: Address, a: Address): void {
     if (this.sizeBytes === this.kernel.fieldSizeBytes) this.kernel.calls.fpInverse(to, a);
-    else inverseFp2(this.kernel, to, a, this.#negative + 2 * this.sizeBytes);
+    else inverseFp2(this.kernel, to, a, this.#scratch);
   }
 
   /** k·P of a Jacobian point, for a positive k given by its bits below the highest. `to` is not the point. */
@@ -156,6 +185,16 @@ export class PointGroup {
       if (bit === 1) this.points.add(to, to, point);
     }
   }
+}
+
+/** The point functions of one of a kernel's groups. */
+export function pointCalls(calls: CurveExports, group: "g1" | "g2"): PointCalls {
+  return {
+    double: calls[`${group}Double`],
+    add: calls[`${group}Add`],
+    subtract: calls[`${group}Subtract`],
+    addAffine: calls[`${group}AddAffine`],
+  };
 }
 
 /** The bits of a number below its highest, most significant first. */

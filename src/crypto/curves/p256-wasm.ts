@@ -4,7 +4,7 @@
 
 import { bigintFromBytes, bigintToBytes } from "#base/bytes.ts";
 import { type Address, CurveKernel } from "./curve-kernel.ts";
-import { PointGroup } from "./multiples.ts";
+import { PointGroup, pointCalls } from "./multiples.ts";
 import type { P256Backend } from "./p256-backend.ts";
 
 const P = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn;
@@ -46,7 +46,7 @@ class P256 {
     const { fp, calls } = this.#kernel;
     this.#group = new PointGroup(this.#kernel, {
       field: fp,
-      points: { double: calls.g1Double, add: calls.g1Add, addAffine: calls.g1AddAffine },
+      points: pointCalls(calls, "g1"),
       ...GROUP_SHAPE,
     });
     this.#b = this.#kernel.constant(B);

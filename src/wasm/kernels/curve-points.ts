@@ -15,6 +15,8 @@ export type PointFunctions = {
   readonly double: FunctionIndex;
   /** P + Q. */
   readonly add: FunctionIndex;
+  /** P - Q. */
+  readonly subtract: FunctionIndex;
   /** P + Q for an affine Q, two coordinates, that is not infinity. */
   readonly addAffine: FunctionIndex;
 };
@@ -26,9 +28,11 @@ export function definePoints(
   { a, one }: { a: 0 | -3; one: Place },
 ): PointFunctions {
   const double = a === 0 ? defineDouble(module, field) : defineDoubleMinusThree(module, field);
+  const add = defineAdd(module, field, double);
   return {
     double,
-    add: defineAdd(module, field, double),
+    add,
+    subtract: defineSubtract(module, field, add),
     addAffine: defineAddAffine(module, field, double, one),
   };
 }
@@ -128,6 +132,20 @@ function defineAdd(module: KernelModule, field: FieldFunctions, double: Function
     p.call(sub, zz2, zz2, zz1);
     p.call(mul, z3, zz2, h);
     finishAddition(p, field, { to: to!, h, r, x: u1, y: s1, i: zz1, v: zz2 });
+  });
+}
+
+function defineSubtract(module: KernelModule, field: FieldFunctions, add: FunctionIndex): FunctionIndex {
+  const { sizeBytes, sub } = field;
+  const negative = module.reserve(3 * sizeBytes);
+  return module.program(3, (p, [to, a, b]) => {
+    const [x, y, z] = coordinates(b!, sizeBytes);
+    const [negativeX, negativeY, negativeZ] = coordinates(negative, sizeBytes);
+    p.copy(negativeX, x, sizeBytes);
+    p.clear(negativeY, sizeBytes);
+    p.call(sub, negativeY, negativeY, y);
+    p.copy(negativeZ, z, sizeBytes);
+    p.call(add, to!, a!, negative);
   });
 }
 

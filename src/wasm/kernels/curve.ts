@@ -44,7 +44,12 @@ export type FieldCalls = {
 };
 
 /** A curve's point functions over addresses. */
-export type PointCalls = { readonly double: Unary; readonly add: Binary; readonly addAffine: Binary };
+export type PointCalls = {
+  readonly double: Unary;
+  readonly add: Binary;
+  readonly subtract: Binary;
+  readonly addAffine: Binary;
+};
 
 /** What the module of a curve exports. Those of `extension` only where the shape has one. */
 export type CurveExports = {
@@ -60,6 +65,7 @@ export type CurveExports = {
   readonly fpWrite: (to: number, from: number) => void;
   readonly g1Double: Unary;
   readonly g1Add: Binary;
+  readonly g1Subtract: Binary;
   readonly g1AddAffine: Binary;
   readonly fp2Add: Binary;
   readonly fp2Sub: Binary;
@@ -69,6 +75,7 @@ export type CurveExports = {
   readonly fp2MulXi: Unary;
   readonly g2Double: Unary;
   readonly g2Add: Binary;
+  readonly g2Subtract: Binary;
   readonly g2AddAffine: Binary;
   readonly mulFp6: Binary;
   readonly fp12Mul: Binary;
@@ -145,8 +152,9 @@ function exportQuadratic(builder: ModuleBuilder, fp2: QuadraticFunctions): void 
   exportAll(builder, "fp2", { add, sub, mul, sqr, isZero, mulXi });
 }
 
-function exportPoints(builder: ModuleBuilder, prefix: string, { double, add, addAffine }: PointFunctions): void {
-  exportAll(builder, prefix, { double, add, addAffine });
+function exportPoints(builder: ModuleBuilder, prefix: string, points: PointFunctions): void {
+  const { double, add, subtract, addAffine } = points;
+  exportAll(builder, prefix, { double, add, subtract, addAffine });
 }
 
 function exportAll(builder: ModuleBuilder, prefix: string, functions: Readonly<Record<string, FunctionIndex>>): void {
