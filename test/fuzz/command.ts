@@ -16,13 +16,12 @@ import { compareEngines } from "./comparison.ts";
 import { Coverage } from "./coverage.ts";
 import { ENGINE_NAMES, fuzzEngineOf, REFERENCE } from "./engines.ts";
 import { namedEngine } from "./faults.ts";
-import { type Found, type FuzzPlan, runFuzz } from "./fuzz-run.ts";
+import { type Found, type FuzzPlan, runFuzz, USAGE_NAMES } from "./fuzz-run.ts";
 import { generateWorld, worldSeed } from "./world-generator.ts";
 
 const PROGRAMS = 10_000;
 const SILENCE_MS_MAX = 120_000;
 const PROGRESS_INTERVAL_MS = 5000;
-const USAGE_NAMES = ["gas compiled", "interpreted", "not compilable", "side exits"];
 
 /** What the command line says. */
 type FuzzOptions = FuzzPlan & { readonly save: string | null; readonly coverage: boolean };

@@ -3,6 +3,7 @@
 import type { ChainSpec } from "#chain/chain-spec.ts";
 import type { Hardfork } from "#chain/hardforks.ts";
 import type { Engine } from "#evm/engine.ts";
+import type { WasmEngine } from "#evm/wasm-engine.ts";
 import { EngineFamily, type EngineUsage, isModeBuilt, MODES, NO_USAGE } from "#test/conformance/engines.ts";
 import { specOfWorld, type World } from "./world.ts";
 
@@ -16,6 +17,8 @@ export type FuzzEngine = {
   readonly of: (world: World) => Promise<Engine>;
   /** What all of them did so far. */
   readonly usage: () => EngineUsage;
+  /** Runs that the reference engine had to take over, and in which nothing was compared. */
+  readonly fallbackCount: () => number;
 };
 
 /** Name of the independent opinion. */
@@ -41,13 +44,26 @@ export function fuzzEngine(name: string): FuzzEngine {
 /** An engine by its factory. */
 export function fuzzEngineOf(name: string, factory: EngineFactory): FuzzEngine {
   const engines = new Map<Hardfork, Promise<Engine>>();
+  const made: Engine[] = [];
+  const make = async (spec: ChainSpec) => {
+    const engine = await factory(spec);
+    made.push(engine);
+    return engine;
+  };
   return {
     name,
     of: (world) => {
       let engine = engines.get(world.fork);
-      if (engine === undefined) engines.set(world.fork, (engine = factory(specOfWorld(world))));
+      if (engine === undefined) engines.set(world.fork, (engine = make(specOfWorld(world))));
       return engine;
     },
     usage: () => NO_USAGE,
+    fallbackCount: () => made.reduce((count, engine) => count + fallbacksOf(engine), 0),
   };
+}
+
+function fallbacksOf(engine: Engine): number {
+  if (engine.kind !== "wasm") return 0;
+  const { fallbacks } = (engine as WasmEngine).counters;
+  return Object.values(fallbacks).reduce((sum, count) => sum + count, 0);
 }

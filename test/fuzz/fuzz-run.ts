@@ -20,11 +20,14 @@ export type FuzzPlan = WorkerSetup & {
 /** A difference, or a crash, with the world that shows it. */
 export type Found = Omit<Extract<Report, { kind: "difference" }>, "kind">;
 
+/** What is counted by engine. */
+export const USAGE_NAMES = ["gas compiled", "interpreted", "not compilable", "side exits", "left to the reference"];
+
 /** What came of a run. */
 export type FuzzResult = {
   readonly programCount: number;
   readonly differenceCount: number;
-  /** Sums over all processes by engine: gas compiled, interpreted, not compilable, and side exits. */
+  /** Sums over all processes by engine, in the order of `USAGE_NAMES`. */
   readonly usage: ReadonlyMap<string, readonly bigint[]>;
 };
 

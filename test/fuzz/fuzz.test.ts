@@ -12,7 +12,7 @@ import { compareEngines } from "./comparison.ts";
 import { Coverage } from "./coverage.ts";
 import { ENGINE_NAMES, fuzzEngine, fuzzEngineOf, REFERENCE } from "./engines.ts";
 import { DEADLY_FAULTS, FAULTS } from "./faults.ts";
-import { runFuzz } from "./fuzz-run.ts";
+import { runFuzz, USAGE_NAMES } from "./fuzz-run.ts";
 import { KNOWN_CASES, knownWorld } from "./known-cases.ts";
 import { assembleProgram, programFromText, programToText } from "./program.ts";
 import { shrinkWorld } from "./shrinker.ts";
@@ -20,7 +20,7 @@ import { type World, worldFromJson, worldToJson } from "./world.ts";
 import { generateWorld, worldSeed } from "./world-generator.ts";
 
 const SEED = Number(process.env.MEGAETH_FUZZ_SEED ?? 20_261_127);
-const PROGRAMS = Number(process.env.MEGAETH_FUZZ_PROGRAMS ?? 20_000);
+const PROGRAMS = Number(process.env.MEGAETH_FUZZ_PROGRAMS ?? 12_000);
 const COVERAGE_PROGRAMS = 4000;
 const RANDOM_CODES = 1500;
 const FAULT_PROGRAMS = 4000;
@@ -166,6 +166,15 @@ describe(`all engines agree: ${names.join(", ")}`, () => {
       );
       expect(differences).toEqual([]);
       expect(result.programCount).toBe(PROGRAMS);
+      for (const counts of result.usage.values()) {
+        expect(Number(counts[USAGE_NAMES.indexOf("left to the reference")])).toBeLessThan(PROGRAMS / 500);
+      }
+      if (names.includes("exits")) {
+        expect(result.usage.get("exits")?.[USAGE_NAMES.indexOf("side exits")]).toBeGreaterThan(0n);
+      }
+      if (names.includes("compile")) {
+        expect(result.usage.get("compile")?.[USAGE_NAMES.indexOf("gas compiled")]).toBeGreaterThan(0n);
+      }
     },
     NO_LIMIT,
   );

@@ -40,7 +40,7 @@ export type Report =
     }
   | {
       readonly kind: "done";
-      /** By engine: gas compiled, interpreted, not compilable, and side exits. */
+      /** By engine: gas compiled, interpreted, not compilable, side exits, and runs left to the reference engine. */
       readonly usage: Readonly<Record<string, readonly string[]>>;
       /** What the process holds in memory. */
       readonly sizeBytes: number;
@@ -67,7 +67,8 @@ async function main(setup: WorkerSetup): Promise<void> {
     const usage = Object.fromEntries(
       engines.map((engine) => {
         const { gasCompiled, gasInterpreted, gasUncompilable, exitsTaken } = engine.usage();
-        return [engine.name, [gasCompiled, gasInterpreted, gasUncompilable, exitsTaken].map(String)];
+        const counts = [gasCompiled, gasInterpreted, gasUncompilable, exitsTaken, engine.fallbackCount()];
+        return [engine.name, counts.map(String)];
       }),
     );
     say({ kind: "done", usage, sizeBytes: process.memoryUsage.rss() });
