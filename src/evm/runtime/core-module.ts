@@ -53,6 +53,11 @@ export function coreModuleOf(fork: Hardfork): WebAssembly.Module {
   return module;
 }
 
+/** Takes the core module that another thread of the process made: what its engine has optimized comes with it. */
+export function adoptCoreModule(fork: Hardfork, module: WebAssembly.Module): void {
+  modules.set(fork, module);
+}
+
 /**
  * The bytes of a core module. Imports "env": memory (shared), base and keccak (i32 globals: the context record, and the
  * sponge's own bytes), table; and "host": `HOST_FUNCTIONS`. Exports every link by its name, and `CoreExports`.
