@@ -2,17 +2,30 @@
 // where a function had to be cut. Code that does not unfold (recursion, loops with two heads, too many clones) is compiled in
 // dispatch form instead, and what would take too long to compile is not compiled at all: the interpreter has it.
 
+import { must } from "#base/assert.ts";
 import { CODE_MAP_VISITED } from "#formats/memory/evm-arena.ts";
 import { ModuleBuilder } from "#wasm/assembler.ts";
 import { FUNCTION_SIZE_BYTES_MAX, FunctionEmitter, type FunctionIndex } from "#wasm/function-emitter.ts";
 import { PieceCutter } from "../bytecode/pieces.ts";
 import type { Rules } from "../gas/rules.ts";
 import { opcodesAt } from "../opcodes/table.ts";
+import { REGION_FUNCTION } from "./compiled-frame.ts";
 import { blockTable, emitDispatchFunction, functionOf, planDispatch } from "./dispatch.ts";
+import { defineEntry } from "./entry.ts";
 import { analyzeFlow } from "./flow.ts";
-import { COMPILED_FUNCTION, declareParts, type ModuleParts } from "./module-parts.ts";
-import { exploreRegion, type Node, type Point, pointBehindFrame, pointKey, type Region } from "./nodes.ts";
+import { declareParts, type ModuleParts } from "./module-parts.ts";
+import {
+  type Edge,
+  exploreRegion,
+  type Node,
+  type Point,
+  pointBehindFrame,
+  pointKey,
+  type Region,
+  relativePoint,
+} from "./nodes.ts";
 import { emitRegion, REGION_HEIGHT_MAX } from "./region-emitter.ts";
+import { Routines } from "./routines.ts";
 
 /** Changes whenever the same byte code gives another module: compiled code on disk of another version is not loaded. */
 export const GENERATOR_VERSION = 1;
@@ -43,7 +56,7 @@ export type CompiledCode = {
   /** Functions that the module puts into the table. */
   readonly functionCount: number;
   readonly form: "regions" | "dispatch";
-  /** For the dispatch form: what `CODE_ENTRY.blocks` points to; else null. */
+  /** What `CODE_ENTRY.blocks` points to: blocks of the dispatch form, relative regions; null where nothing is looked up. */
   readonly blocks: Uint16Array | null;
   /** Those of the asked entry points that can be entered. */
   readonly entries: readonly CompiledEntry[];
@@ -51,9 +64,11 @@ export type CompiledCode = {
 
 /** Most functions of one module. */
 const FUNCTION_COUNT_MAX = 256;
-/** Instructions in one function: at some 25 bytes each it stays below the size that the optimizer takes. */
-const INSTRUCTION_COUNT_MAX = 1_500;
-/** Clones of an instruction, on average over the code, before it is compiled in dispatch form. */
+/** Instructions in one function of the dispatch form: it stays below the size that the optimizer takes. */
+const INSTRUCTION_COUNT_MAX = 1_200;
+/** Bytes of a region by estimate, well below the size that the optimizer takes. */
+const REGION_SIZE_BYTES_MAX = 40_000;
+/** Instructions that a byte of code may unfold to, before it is compiled in dispatch form. */
 const CLONE_COUNT_MAX = 8;
 /** Instructions that even a small code may unfold to, and the most that any may. */
 const UNFOLDED_COUNT_MIN = 3_000;
@@ -81,8 +96,9 @@ export function compileCode(
   options: CompileOptions,
 ): CompiledCode | null {
   if (code.length === 0) return null;
-  const cutter = new PieceCutter(code, map, rules, opcodesAt(rules));
-  if (compileCost(cutter, options.visitedOnly) > COMPILE_COST_MAX) return null;
+  const { visitedOnly } = options;
+  const cutter = new PieceCutter(code, map, { rules, opcodes: opcodesAt(rules), visitedOnly });
+  if (compileCost(cutter, visitedOnly) > COMPILE_COST_MAX) return null;
   return compileRegions(cutter, rules, options) ?? compileDispatch(cutter, rules, options);
 }
 
@@ -99,11 +115,11 @@ function compileCost({ code, map }: PieceCutter, visitedOnly: boolean): number {
   return cost;
 }
 
-const START: Point = { pc: 0, height: 0, labels: [] };
+const START: Point = { pc: 0, height: 0, isRelative: false, labels: [] };
 
 function compileRegions(cutter: PieceCutter, rules: Rules, options: CompileOptions): CompiledCode | null {
   for (let shrink = 0; shrink < SHRINK_COUNT_MAX; shrink++) {
-    const regions = unfold(cutter, options, INSTRUCTION_COUNT_MAX >> shrink);
+    const regions = unfold(cutter, options, REGION_SIZE_BYTES_MAX >> shrink);
     if (regions === null) return null;
     const compiled = emitRegions(regions, cutter, rules, options.entryPoints);
     if (compiled !== "too large") return compiled;
@@ -112,9 +128,10 @@ function compileRegions(cutter: PieceCutter, rules: Rules, options: CompileOptio
 }
 
 /** Regions by the key of the point where they begin, the first at the start of the code; null when the code does not unfold. */
-function unfold(cutter: PieceCutter, options: CompileOptions, instructionCountMax: number): Map<string, Region> | null {
-  const { visitedOnly, forceExit } = options;
-  const limits = { instructionCountMax, visitedOnly, forceExit: forceExit && (({ pc }: Point) => forceExit(pc)) };
+function unfold(cutter: PieceCutter, options: CompileOptions, sizeBytesMax: number): Map<string, Region> | null {
+  const { forceExit } = options;
+  const followed = { sizeBytesMax, forceExit: forceExit && (({ pc }: Point) => forceExit(pc)), routines: null };
+  const limits = { ...followed, routines: new Routines(cutter, followed) };
   const budget = Math.min(UNFOLDED_COUNT_MAX, Math.max(UNFOLDED_COUNT_MIN, CLONE_COUNT_MAX * cutter.code.length));
   const regions = new Map<string, Region>();
   // The start comes off the list first, so that it is function 0.
@@ -138,7 +155,14 @@ function unfold(cutter: PieceCutter, options: CompileOptions, instructionCountMa
 function pointsBehind(node: Node, cutter: PieceCutter): Point[] {
   if (node.isForcedExit) return [];
   if (node.piece.end.kind === "frame") return [pointBehindFrame(node, cutter)];
-  return [node.taken, node.next].flatMap((edge) => (edge?.kind === "region" ? [edge.point] : []));
+  return [node.taken, node.next].flatMap((edge) => {
+    return edge === null ? [] : pointsOf(edge);
+  });
+}
+
+function pointsOf(edge: Edge): Point[] {
+  if (edge.kind === "call") return [relativePoint(edge.routine.pc), ...pointsOf(edge.next)];
+  return edge.kind === "region" ? [...edge.returns.map(relativePoint), edge.point] : [];
 }
 
 function emitRegions(
@@ -149,36 +173,54 @@ function emitRegions(
 ): CompiledCode | "too large" | null {
   const module = new ModuleBuilder();
   const parts = declareParts(module, rules);
-  const numbers = new Map([...regions.keys()].map((key, number) => [key, number]));
-  const functions: FunctionIndex[] = [];
-  for (const region of regions.values()) {
+  const keys = [...regions.keys()];
+  const numbers = new Map(keys.map((key, number) => [key, number]));
+  const functions = keys.map(() => module.declareFunction(REGION_FUNCTION));
+  const blocks = regionTable(regions, cutter);
+  for (const [number, region] of [...regions.values()].entries()) {
     if (region.nodes.some(({ point, piece }) => point.height + piece.growth > REGION_HEIGHT_MAX)) return null;
     const flow = analyzeFlow(region);
     if (flow === null) return null;
-    const emitter = new FunctionEmitter(COMPILED_FUNCTION.params);
+    const emitter = new FunctionEmitter(REGION_FUNCTION.params);
     emitRegion(emitter, region, flow, parts, {
       regionAt: (point) => numbers.get(pointKey(point)) ?? null,
       behindFrame: (node) => pointBehindFrame(node, cutter),
+      routine: (pc) => {
+        const routine = must(numbers.get(pointKey(relativePoint(pc))), "a routine that is called has a region");
+        return { index: functions[routine]!, number: routine };
+      },
     });
     if (isTooLarge(emitter)) return "too large";
-    functions.push(addFunction(parts, emitter));
+    module.setBody(functions[number]!, emitter);
   }
   const entries = entryPoints.flatMap((point): CompiledEntry[] => {
     const number = numbers.get(pointKey(point));
     return number === undefined ? [] : [{ ...point, function: number, block: 0, anyHeight: false }];
   });
-  return finish(parts, functions, { form: "regions", blocks: null, entries });
+  return finish(parts, functions, { form: "regions", blocks, entries });
+}
+
+/** Where a computed jump may go: for each byte of the code the number of the relative region there plus one; null when there is none. */
+function regionTable(regions: ReadonlyMap<string, Region>, cutter: PieceCutter): Uint16Array | null {
+  let table: Uint16Array | null = null;
+  for (const [number, { root }] of [...regions.values()].entries()) {
+    const { isRelative, labels, pc } = root.point;
+    if (!isRelative || labels.length > 0 || !cutter.isJumpDestination(BigInt(pc))) continue;
+    table ??= new Uint16Array(cutter.code.length);
+    table[pc] = number + 1;
+  }
+  return table;
 }
 
 function compileDispatch(cutter: PieceCutter, rules: Rules, options: CompileOptions): CompiledCode | null {
   for (let shrink = 0; shrink < SHRINK_COUNT_MAX; shrink++) {
     const instructionCountMax = INSTRUCTION_COUNT_MAX >> shrink;
-    const plan = planDispatch(cutter, { visitedOnly: options.visitedOnly, instructionCountMax });
+    const plan = planDispatch(cutter, instructionCountMax);
     if (plan === null || plan.firstBlocks.length > FUNCTION_COUNT_MAX) return null;
     const parts = declareParts(new ModuleBuilder(), rules);
     const functions: FunctionIndex[] = [];
     for (const index of plan.firstBlocks.keys()) {
-      const emitter = new FunctionEmitter(COMPILED_FUNCTION.params);
+      const emitter = new FunctionEmitter(REGION_FUNCTION.params);
       emitDispatchFunction(emitter, plan, index, parts, cutter, options.forceExit);
       if (isTooLarge(emitter)) break;
       functions.push(addFunction(parts, emitter));
@@ -200,16 +242,19 @@ function isTooLarge(emitter: FunctionEmitter): boolean {
 }
 
 function addFunction({ module }: ModuleParts, emitter: FunctionEmitter): FunctionIndex {
-  const index = module.declareFunction(COMPILED_FUNCTION);
+  const index = module.declareFunction(REGION_FUNCTION);
   module.setBody(index, emitter);
   return index;
 }
 
 function finish(
-  { module, table, entryBase }: ModuleParts,
+  parts: ModuleParts,
   functions: readonly FunctionIndex[],
   rest: Pick<CompiledCode, "form" | "blocks" | "entries">,
 ): CompiledCode {
-  module.addElements(table, { base: entryBase }, functions);
+  const { module, table, entryBase } = parts;
+  const hasBlocks = rest.form === "regions" && rest.blocks !== null;
+  const entries = functions.map((index) => defineEntry(parts, index, hasBlocks));
+  module.addElements(table, { base: entryBase }, entries);
   return { bytes: module.build(), functionCount: functions.length, ...rest };
 }

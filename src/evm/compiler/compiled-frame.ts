@@ -1,7 +1,7 @@
 // The frame inside one compiled function: what of its record is kept in variables, and how the function is left. It is also what
 // the opcode emitters see of a compiled function (`OpcodeContext`).
 //
-//   enter: gas, memory, size ▸ variables … leave(status): gas back, gas counted, return
+//   driver ─▶ entry (frame) ─▶ region (frame, gas, depth) ─▶ routines … ─▶ status, gas
 
 import { CONTEXT, FRAME } from "#formats/memory/evm-arena.ts";
 import { type Code, i32, i64, type Operand32, type Operand64, type Var } from "#wasm/code.ts";
@@ -9,8 +9,18 @@ import type { Label } from "#wasm/function-emitter.ts";
 import type { Rules } from "../gas/rules.ts";
 import type { OpcodeContext } from "../opcodes/opcode.ts";
 import type { Links } from "../runtime/links.ts";
-import { ABORTED, OUT_OF_GAS } from "../runtime/status.ts";
+import { ABORTED, OUT_OF_GAS, TO_ENTRY } from "../runtime/status.ts";
 import type { ModuleParts } from "./module-parts.ts";
+
+/** (frame, gas, depth) → status, gas. A status below zero is the complement of a place in the code to go on at. */
+export const REGION_FUNCTION = { params: ["i32", "i64", "i32"], results: ["i32", "i64"] } as const;
+
+/**
+ * Adds to the gas that compiled code has burnt: what a function begins with when the driver enters it, and less what it ends with.
+ */
+export function countGas(code: Code, context: Var<"i32">, amount: Operand64): void {
+  code.store64(context, CONTEXT.gasCompiled, i64.add(i64.load(context, CONTEXT.gasCompiled), amount));
+}
 
 /** See the head of the file. */
 export class CompiledFrame implements OpcodeContext {
@@ -24,8 +34,8 @@ export class CompiledFrame implements OpcodeContext {
   readonly memorySize: Var<"i32">;
   /** Address of the frame's lowest stack word. */
   readonly stack: Var<"i32">;
-  readonly #gasStart: Var<"i64">;
-  readonly #floor: Var<"i64">;
+  /** Native calls of routines around this one. */
+  readonly depth: Var<"i32">;
   readonly #status: Var<"i32">;
   #leave: Label | null = null;
 
@@ -35,9 +45,8 @@ export class CompiledFrame implements OpcodeContext {
     this.links = parts.links;
     this.frame = code.param(0, "i32");
     this.context = code.i32(i32.global(parts.base));
-    this.gas = code.i64(i64.load(this.frame, FRAME.gas));
-    this.#gasStart = code.i64(this.gas);
-    this.#floor = code.i64(i64.load(this.frame, FRAME.floor));
+    this.gas = code.param(1, "i64");
+    this.depth = code.param(2, "i32");
     this.memory = code.i32(i32.load(this.frame, FRAME.memory));
     this.memorySize = code.i32(i32.load(this.frame, FRAME.memorySize));
     this.stack = code.i32(i32.load(this.frame, FRAME.stack));
@@ -51,16 +60,19 @@ export class CompiledFrame implements OpcodeContext {
       this.#leave = leave;
       body();
     });
-    this.storeGas();
-    code.return(this.#status);
+    code.return(this.#status, this.gas);
   }
 
-  /** Writes the gas back and counts what was burnt. */
-  storeGas(): void {
+  /** Calls a frame opcode's link, with the stack in memory, and ends the function: the driver goes on. */
+  callFrameLink(link: "call" | "create", opcode: number): void {
     const { code, context, frame, gas } = this;
     code.store64(frame, FRAME.gas, gas);
-    const burnt = i64.sub(this.#gasStart, gas);
-    code.store64(context, CONTEXT.gasCompiled, i64.add(i64.load(context, CONTEXT.gasCompiled), burnt));
+    countGas(code, context, i64.sub(0, gas));
+    const status = code.i32(code.call32(this.links[link], frame, opcode));
+    code.set(gas, i64.load(frame, FRAME.gas));
+    countGas(code, context, gas);
+    // Without a child the driver goes on at once, in the next compiled function or in the interpreter.
+    code.return(i32.select(status, status, TO_ENTRY), gas);
   }
 
   /** Ends the function with a status. */
@@ -69,12 +81,11 @@ export class CompiledFrame implements OpcodeContext {
     this.code.f.br(this.#leave!);
   }
 
-  /** Asks the poll when the gas has fallen below the frame's floor. */
+  /** Asks the poll when the gas has fallen below the frame's floor; the link moves it. */
   poll(): void {
     const { code, frame, gas } = this;
-    code.if(i64.ltS(gas, this.#floor), () => {
-      code.set(this.#floor, code.call64(this.links.poll, frame, gas));
-      this.haltIf(i64.ltS(this.#floor, 0), ABORTED);
+    code.if(i64.ltS(gas, i64.load(frame, FRAME.floor)), () => {
+      this.haltIf(i64.ltS(code.call64(this.links.poll, frame, gas), 0), ABORTED);
     });
   }
 

@@ -9,7 +9,6 @@ import { assert } from "#base/assert.ts";
 import {
   CODE_ENTRY,
   CODE_MAP_JUMPDEST,
-  CODE_MAP_VISITED,
   CONTEXT,
   EXIT_REASONS,
   FRAME,
@@ -45,14 +44,10 @@ const EXIT_PC_MASK = (1 << EXIT_REASON_SHIFT) - 1;
 
 /**
  * Lists the blocks.
- * @param visitedOnly only blocks that the interpreter has entered
  * @param instructionCountMax most instructions in one function
  * @returns null when there are none or too many
  */
-export function planDispatch(
-  cutter: PieceCutter,
-  options: { readonly visitedOnly: boolean; readonly instructionCountMax: number },
-): DispatchPlan | null {
+export function planDispatch(cutter: PieceCutter, instructionCountMax: number): DispatchPlan | null {
   const found = new Set<number>([0]);
   const pending = [0];
   const add = (pc: number) => {
@@ -60,14 +55,13 @@ export function planDispatch(
     found.add(pc);
     pending.push(pc);
   };
-  const isVisited = (pc: number) => !options.visitedOnly || (cutter.map[pc]! & CODE_MAP_VISITED) !== 0;
   for (let pc = 0; pc < cutter.code.length; pc++) {
-    if ((cutter.map[pc]! & CODE_MAP_JUMPDEST) !== 0 && isVisited(pc)) add(pc);
+    if ((cutter.map[pc]! & CODE_MAP_JUMPDEST) !== 0 && cutter.isEntered(pc)) add(pc);
   }
   for (let pc = pending.pop(); pc !== undefined; pc = pending.pop()) {
     const { end } = cutter.pieceAt(pc);
     if (end.kind === "next" || end.kind === "frame") add(end.pc);
-    if (end.kind === "jumpi" && (end.pc >= cutter.code.length || isVisited(end.pc))) add(end.pc);
+    if (end.kind === "jumpi" && cutter.isVisited(end.pc)) add(end.pc);
   }
   const pieces = [...found]
     .sort((a, b) => a - b)
@@ -77,7 +71,7 @@ export function planDispatch(
   return {
     pieces,
     numbers: new Map(pieces.map((piece, number) => [piece.pc, number])),
-    firstBlocks: cutFunctions(pieces, options.instructionCountMax),
+    firstBlocks: cutFunctions(pieces, instructionCountMax),
   };
 }
 
@@ -330,9 +324,7 @@ class DispatchEmitter {
     code.store32(frame, FRAME.pc, end.pc);
     code.store32(frame, FRAME.block, block ?? 0);
     code.store32(frame, FRAME.entry, block === undefined ? 0 : this.#functionOf(block));
-    compiled.storeGas();
-    const status = code.i32(code.call32(compiled.links[link], frame, byte));
-    code.return(i32.select(status, status, TO_ENTRY));
+    compiled.callFrameLink(link, byte);
   }
 
   /** The jump at the end of a piece. */

@@ -36,7 +36,7 @@ export class EntrySampler {
   /** A jump arrived at `pc`. */
   add(pc: number, stack: StackWords): void {
     this.#count++;
-    const point: Point = { pc, height: stack.length / 8, labels: this.#labelsOn(stack) };
+    const point: Point = { pc, isRelative: false, height: stack.length / 8, labels: this.#labelsOn(stack) };
     const key = pointKey(point);
     const hit = this.#hits.get(key);
     if (hit === undefined) this.#hits.set(key, { point, count: 1 });

@@ -2,7 +2,7 @@
 // which nodes are merges (more than one forward edge comes in) or loop headers, and which slots a loop changes.
 // @see Cooper, Harvey, Kennedy: A Simple, Fast Dominance Algorithm; Ramsey: Beyond Relooper (ICFP 2022)
 
-import type { Node, Region } from "./nodes.ts";
+import { type Edge, type Node, type Region, resultSlots } from "./nodes.ts";
 
 /** A node with its place in the order. */
 export type FlowNode = {
@@ -55,8 +55,16 @@ export function analyzeFlow(region: Region): Flow | null {
 /** Nodes that a node's edges lead to; one twice when both edges lead there. */
 function successorsOf(node: Node): Node[] {
   const targets: Node[] = [];
-  for (const edge of [node.taken, node.next]) if (edge?.kind === "node") targets.push(edge.node);
+  for (const edge of [node.taken, node.next]) {
+    const target = nodeBehind(edge);
+    if (target !== null) targets.push(target);
+  }
   return targets;
+}
+
+function nodeBehind(edge: Edge | null): Node | null {
+  if (edge?.kind === "call") return nodeBehind(edge.next);
+  return edge?.kind === "node" ? edge.node : null;
 }
 
 // An explicit stack: a region may be a chain of a thousand nodes.
@@ -126,6 +134,12 @@ function dominates(flow: FlowNode, other: FlowNode): boolean {
   return at === flow;
 }
 
+/** Slots that hold something else behind a node, a call at its end included. */
+export function* changedSlots(node: Node): Generator<number> {
+  for (const [slot, { origin }] of node.fates.entries()) if (origin !== slot) yield slot;
+  for (const edge of [node.taken, node.next]) if (edge?.kind === "call") yield* resultSlots(node, edge.routine);
+}
+
 function noteChangedSlots(header: FlowNode, back: readonly FlowNode[]): void {
   const body = new Set<FlowNode>([header]);
   const pending = [...back];
@@ -135,6 +149,6 @@ function noteChangedSlots(header: FlowNode, back: readonly FlowNode[]): void {
     pending.push(...flow.predecessors);
   }
   for (const { node } of body) {
-    for (const [slot, { origin }] of node.fates.entries()) if (origin !== slot) header.changedSlots.add(slot);
+    for (const slot of changedSlots(node)) header.changedSlots.add(slot);
   }
 }

@@ -24,9 +24,6 @@ export type ModuleParts = {
   readonly table: TableIndex;
 };
 
-/** Type of a compiled function: the frame's address in, a status out. */
-export const COMPILED_FUNCTION = { params: ["i32"], results: ["i32"] } as const;
-
 /** Declares the imports of a module. Small word functions are copied when they are first used: they are inlined then. */
 export function declareParts(module: ModuleBuilder, rules: Rules): ModuleParts {
   const from = (name: string) => ({ module: ENVIRONMENT_IMPORT, name });

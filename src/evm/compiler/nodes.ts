@@ -3,7 +3,6 @@
 // (the beginning of the code, or behind a call) and ends where control leaves: at calls, exits, and edges to the interpreter.
 
 import { assert } from "#base/assert.ts";
-import { CODE_MAP_VISITED } from "#formats/memory/evm-arena.ts";
 import type { Instruction, Piece, PieceCutter } from "../bytecode/pieces.ts";
 import { STACK_WORD_COUNT_MAX } from "../gas/rules.ts";
 
@@ -18,7 +17,10 @@ export type SlotFate = {
 /** A point that control can arrive at: what makes two clones of a piece the same one. */
 export type Point = {
   readonly pc: number;
+  /** Words on the stack; of a relative point a made-up number, see {@link RELATIVE_HEIGHT}. */
   readonly height: number;
+  /** The stack may be of any height: slots are counted from the top down, so that recursion comes back to the same point. */
+  readonly isRelative: boolean;
   /** Jump destinations that lie on the stack as constants, by slot, ascending. */
   readonly labels: readonly (readonly [slot: number, pc: bigint])[];
 };
@@ -28,8 +30,35 @@ export type Edge =
   | { readonly kind: "node"; readonly node: Node }
   /** To the interpreter, for a reason of `EXIT_REASONS`. */
   | { readonly kind: "interpret"; readonly pc: number; readonly reason: ExitReason }
-  /** To another compiled function. */
-  | { readonly kind: "region"; readonly point: Point };
+  /** To another compiled function, which may come back by jumping to one of the labels. */
+  | { readonly kind: "region"; readonly point: Point; readonly returns: readonly number[] }
+  /** A call of a routine, which comes back with another stack. */
+  | { readonly kind: "call"; readonly routine: Routine; readonly label: number; next: Edge }
+  /** A call of a routine that is being looked at: nothing is known of what follows. */
+  | { readonly kind: "open" }
+  /** A jump to wherever the top of the stack says, which may be a place where a compiled function begins. */
+  | { readonly kind: "dynamic"; readonly jump: Instruction };
+
+/** What callers know of a routine. */
+export type Routine = {
+  readonly pc: number;
+  /** Words on the stack after the return less those at the entry, the return label included. */
+  readonly delta: number;
+  /** How many of the words at the entry, from the top, may have changed. */
+  readonly changedCount: number;
+  readonly instructionCount: number;
+  /** Calls no other routine. */
+  readonly isLeaf: boolean;
+};
+
+/** The answer about a place that may begin a routine: none does, or its end is not known yet because it is being looked at. */
+export type RoutineAnswer = Routine | "none" | "open";
+
+/** The height that relative regions begin with: more words below are not looked at without the interpreter. */
+export const RELATIVE_HEIGHT = 64;
+
+/** Clones of one piece in a region, before further ones are reached through a region of their own. */
+const CLONE_COUNT_MAX = 64;
 
 /** A reason that the explorer knows. */
 export type ExitReason = "unvisited" | "jump" | "stack" | "opcode" | "size" | "forced";
@@ -61,17 +90,29 @@ export type Region = { readonly root: Node; readonly nodes: readonly Node[] };
 
 /** What bounds an exploration. */
 export type ExploreLimits = {
-  /** Most instructions in one region; at least one node is taken whatever it holds. */
-  readonly instructionCountMax: number;
-  /** Follow only blocks that the interpreter has entered. */
-  readonly visitedOnly: boolean;
+  /** Most bytes of WebAssembly in one region, by estimate; at least one node is taken whatever it holds. */
+  readonly sizeBytesMax: number;
   /** Asked for each node: true makes it an exit. */
   readonly forceExit: ((point: Point) => boolean) | null;
+  /** What functions inside the code do; null to clone them all. */
+  readonly routines: { at(pc: number): RoutineAnswer } | null;
 };
 
+/** What the charge and the edges of a node take, and a word that goes to its home, in bytes of WebAssembly. */
+const NODE_SIZE_BYTES = 60;
+const MOVED_WORD_SIZE_BYTES = 20;
+
+/** A routine that is no longer than this is cloned into its callers. */
+const CLONED_INSTRUCTION_COUNT_MAX = 48;
+
+/** The place behind a jump, whatever lies on the stack. */
+export function relativePoint(pc: number): Point {
+  return { pc, height: RELATIVE_HEIGHT, isRelative: true, labels: [] };
+}
+
 /** The name of a point in maps. */
-export function pointKey({ pc, height, labels }: Point): string {
-  let key = `${pc}:${height}`;
+export function pointKey({ pc, height, isRelative, labels }: Point): string {
+  let key = isRelative ? `${pc}~${height}` : `${pc}:${height}`;
   for (const [slot, label] of labels) key += `:${slot}=${label}`;
   return key;
 }
@@ -82,19 +123,27 @@ export function pointKey({ pc, height, labels }: Point): string {
  */
 export function exploreRegion(cutter: PieceCutter, start: Point, limits: ExploreLimits): Region | null {
   const nodes = new Map<string, Node>();
+  const cloneCounts = new Map<number, number>();
   const pending: Node[] = [];
-  let instructionCount = 0;
+  let sizeBytes = 0;
   const edgeTo = (point: Point): Edge => {
     const key = pointKey(point);
     const known = nodes.get(key);
     if (known !== undefined) return { kind: "node", node: known };
     const piece = cutter.pieceAt(point.pc);
-    const obstacle = obstacleOf(piece, point.height);
+    const cloneCount = (cloneCounts.get(point.pc) ?? 0) + 1;
+    if (isUnfolded(point, piece, cutter) || cloneCount > CLONE_COUNT_MAX) return roundAbout(point, cutter);
+    const obstacle = obstacleOf(piece, point);
     if (obstacle !== null) return { kind: "interpret", pc: point.pc, reason: obstacle };
     const node = makeNode(point, piece, cutter);
-    if (node.instructions.length === 0) return { kind: "interpret", pc: point.pc, reason: "jump" };
-    instructionCount += node.instructions.length;
-    if (nodes.size > 0 && instructionCount > limits.instructionCountMax) return { kind: "region", point };
+    if (node.instructions.length === 0 && !endsComputed(node)) {
+      return { kind: "interpret", pc: point.pc, reason: "jump" };
+    }
+    sizeBytes += node.piece.sizeBytes + nodeSizeBytes(node);
+    if (nodes.size > 0 && sizeBytes > limits.sizeBytesMax) {
+      return { kind: "region", point: normalize(point), returns: [] };
+    }
+    cloneCounts.set(point.pc, cloneCount);
     node.isForcedExit = limits.forceExit?.(point) ?? false;
     nodes.set(key, node);
     pending.push(node);
@@ -111,30 +160,93 @@ export function exploreRegion(cutter: PieceCutter, start: Point, limits: Explore
 export function pointBehindFrame(node: Node, cutter: PieceCutter): Point {
   const { end } = node.piece;
   assert(end.kind === "frame", "only calls and creations come back");
-  return pointOf(end.pc, node.fates, cutter);
+  return normalize(pointOf(end.pc, node, cutter));
+}
+
+/** Whether a function was called from the same place twice without a return: recursion, which has no end of clones. */
+function isUnfolded({ labels }: Point, { instructions }: Piece, cutter: PieceCutter): boolean {
+  if (labels.length < 2 || instructions[0]?.opcode.kind !== "jumpdest") return false;
+  const returns = new Set<bigint>();
+  for (const [, label] of labels) {
+    if (!cutter.isReturnLabel(label)) continue;
+    if (returns.has(label)) return true;
+    returns.add(label);
+  }
+  return false;
+}
+
+/** To a region that knows nothing of the stack, and comes back to the labels that lie on it. */
+function roundAbout({ pc, labels }: Point, cutter: PieceCutter): Edge {
+  const returns = new Set(labels.flatMap(([, label]) => (cutter.isReturnLabel(label) ? [Number(label)] : [])));
+  return { kind: "region", point: relativePoint(pc), returns: [...returns] };
+}
+
+/** The same point with the height that relative regions begin with. */
+function normalize(point: Point): Point {
+  if (!point.isRelative) return point;
+  const shift = RELATIVE_HEIGHT - point.height;
+  const labels = point.labels.map(([slot, label]) => [slot + shift, label] as const).filter(([slot]) => slot >= 0);
+  return { ...point, height: RELATIVE_HEIGHT, labels };
 }
 
 /** Why a piece cannot be compiled at this height, so that the interpreter finds the exact halt. */
-function obstacleOf(piece: Piece, height: number): ExitReason | null {
+function obstacleOf(piece: Piece, { height, isRelative }: Point): ExitReason | null {
   if (piece.instructions.length === 0) return "opcode";
-  return height < piece.required || height + piece.growth > STACK_WORD_COUNT_MAX ? "stack" : null;
+  if (height < piece.required) return "stack";
+  return !isRelative && height + piece.growth > STACK_WORD_COUNT_MAX ? "stack" : null;
 }
 
 function connect(node: Node, cutter: PieceCutter, limits: ExploreLimits, edgeTo: (point: Point) => Edge): void {
   if (node.isForcedExit) return;
   const { end, instructions } = node.piece;
   if (node.instructions.length < instructions.length) {
-    node.next = { kind: "interpret", pc: instructions.at(-1)!.pc, reason: "jump" };
+    const jump = instructions.at(-1)!;
+    node.next = endsComputed(node) ? { kind: "dynamic", jump } : { kind: "interpret", pc: jump.pc, reason: "jump" };
     return;
   }
   const follow = (pc: number, isBranch: boolean): Edge => {
-    const isVisited = !isBranch || !limits.visitedOnly || ((cutter.map[pc] ?? 0) & CODE_MAP_VISITED) !== 0;
-    return isVisited ? edgeTo(pointOf(pc, node.fates, cutter)) : { kind: "interpret", pc, reason: "unvisited" };
+    const isFollowed = !isBranch || cutter.isVisited(pc);
+    return isFollowed ? edgeTo(pointOf(pc, node, cutter)) : { kind: "interpret", pc, reason: "unvisited" };
   };
   if (end.kind === "next") node.next = follow(end.pc, false);
   if (end.kind === "interpret") node.next = { kind: "interpret", pc: end.pc, reason: "opcode" };
   if (end.kind === "jumpi" && node.isTaken !== true) node.next = follow(end.pc, true);
-  if (node.target !== null && node.isTaken !== false) node.taken = follow(node.target, true);
+  if (node.target !== null && node.isTaken !== false) {
+    node.taken =
+      (end.kind === "jump" && callOf(node, node.target, cutter, limits, edgeTo)) || follow(node.target, true);
+  }
+}
+
+/** Slots that a routine, called at the end of a node, may have left something in. */
+export function* resultSlots({ fates }: Node, routine: Routine): Generator<number> {
+  const height = fates.length + routine.delta;
+  for (let slot = Math.max(0, fates.length - routine.changedCount); slot < height; slot++) yield slot;
+}
+
+/** The call that a jump is, when a routine begins at its target and the place to return to lies on the stack. */
+function callOf(
+  node: Node,
+  target: number,
+  cutter: PieceCutter,
+  limits: ExploreLimits,
+  edgeTo: (point: Point) => Edge,
+): Edge | null {
+  const { routines } = limits;
+  if (routines === null || !cutter.isVisited(target)) return null;
+  const slot = node.fates.findLastIndex(({ constant }) => constant !== null && cutter.isReturnLabel(constant));
+  if (slot < 0) return null;
+  const label = Number(node.fates[slot]!.constant);
+  const routine = routines.at(target);
+  if (routine === "open") return { kind: "open" };
+  if (routine === "none" || label === target) return null;
+  if (routine.isLeaf && routine.instructionCount <= CLONED_INSTRUCTION_COUNT_MAX) return null;
+  const height = node.fates.length + routine.delta;
+  const kept = node.fates.slice(0, Math.max(0, node.fates.length - routine.changedCount));
+  // The label is among what the routine takes, or it is not its place to return to.
+  if (slot < kept.length || height < kept.length || !cutter.isVisited(label)) return null;
+  const results = Array.from({ length: height - kept.length }, (): SlotFate => ({ constant: null, origin: -1 }));
+  const behind = pointOf(label, { ...node, fates: [...kept, ...results] }, cutter);
+  return { kind: "call", routine, label, next: edgeTo(behind) };
 }
 
 function makeNode(point: Point, piece: Piece, cutter: PieceCutter): Node {
@@ -169,6 +281,18 @@ function makeNode(point: Point, piece: Piece, cutter: PieceCutter): Node {
   };
 }
 
+/** Whether a node ends with a jump to a place that is computed. */
+function endsComputed({ instructions, piece, fates }: Node): boolean {
+  const isLeft = instructions.length < piece.instructions.length;
+  return isLeft && piece.instructions.at(-1)!.opcode.kind === "jump" && fates.at(-1)!.constant === null;
+}
+
+/** Bytes of WebAssembly around a node's instructions: the charge, and words on their way home. */
+function nodeSizeBytes({ fates }: Node): number {
+  const movedCount = fates.reduce((count, { origin }, slot) => (origin === slot ? count : count + 1), 0);
+  return NODE_SIZE_BYTES + movedCount * MOVED_WORD_SIZE_BYTES;
+}
+
 function isJump({ opcode }: Instruction): boolean {
   return opcode.kind === "jump" || opcode.kind === "jumpi";
 }
@@ -197,10 +321,10 @@ function follow(stack: SlotFate[], { pc, opcode, immediate }: Instruction): void
   }
 }
 
-function pointOf(pc: number, fates: readonly SlotFate[], cutter: PieceCutter): Point {
+function pointOf(pc: number, { fates, point }: Node, cutter: PieceCutter): Point {
   const labels: [number, bigint][] = [];
   for (const [slot, { constant }] of fates.entries()) {
     if (constant !== null && cutter.isJumpDestination(constant)) labels.push([slot, constant]);
   }
-  return { pc, height: fates.length, labels };
+  return { pc, height: fates.length, isRelative: point.isRelative, labels };
 }

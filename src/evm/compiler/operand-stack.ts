@@ -4,12 +4,21 @@
 import type { Code, Var } from "#wasm/code.ts";
 import type { Instruction } from "../bytecode/pieces.ts";
 import { constantWord, type Limb, type Word } from "../words/word.ts";
+import type { SlotFate } from "./nodes.ts";
 
-/** What is known of a slot between nodes: each limb's constant value, or null. */
-export type SlotKnowledge = readonly (bigint | null)[];
+/** What is known of a slot between nodes. */
+export type SlotKnowledge = {
+  /** Each limb's constant value, or null. */
+  readonly limbs: readonly (bigint | null)[];
+  /** The frame's stack in memory holds the same word. */
+  readonly isStored: boolean;
+};
 
 /** Nothing is known. */
-export const UNKNOWN_SLOT: SlotKnowledge = [null, null, null, null];
+export const UNKNOWN_SLOT: SlotKnowledge = { limbs: [null, null, null, null], isStored: false };
+
+/** Nothing is known but that the word lies in memory too. */
+export const STORED_SLOT: SlotKnowledge = { ...UNKNOWN_SLOT, isStored: true };
 
 /** Where the words of a function's slots lie between nodes. */
 export class SlotHomes {
@@ -31,7 +40,7 @@ export class SlotHomes {
   /** The word of a slot at the start of a node. */
   word(slot: number, known: SlotKnowledge): Word {
     const home = this.home(slot);
-    return [0, 1, 2, 3].map((limb): Limb => known[limb] ?? home[limb]!) as unknown as Word;
+    return [0, 1, 2, 3].map((limb): Limb => known.limbs[limb] ?? home[limb]!) as unknown as Word;
   }
 
   /** Puts words into the homes of the slots from 0 on, all at once; what lies there already is left alone. */
@@ -42,7 +51,7 @@ export class SlotHomes {
         const value = word[limb]!;
         const home = this.home(slot)[limb]!;
         if (value === home) continue;
-        if (typeof value === "bigint" && before[slot]?.[limb] === value) continue;
+        if (typeof value === "bigint" && before[slot]?.limbs[limb] === value) continue;
         this.#code.push("i64", value);
         targets.push(home);
       }
@@ -93,12 +102,22 @@ export class OperandStack {
   }
 }
 
-/** What is known of words. */
-export function knowledgeOf(words: readonly Word[]): SlotKnowledge[] {
-  return words.map((word) => word.map((limb) => (typeof limb === "bigint" ? limb : null)));
+/** What is known of a stack behind a node. @param fates which slots are as they were `before` */
+export function knowledgeOf(
+  words: readonly Word[],
+  fates: readonly SlotFate[],
+  before: readonly SlotKnowledge[],
+): SlotKnowledge[] {
+  return words.map((word, slot) => ({
+    limbs: word.map((limb) => (typeof limb === "bigint" ? limb : null)),
+    isStored: fates[slot]!.origin === slot && before[slot]!.isStored,
+  }));
 }
 
 /** What both know. */
 export function joinKnowledge(a: readonly SlotKnowledge[], b: readonly SlotKnowledge[]): SlotKnowledge[] {
-  return a.map((slot, i) => slot.map((limb, j) => (limb !== null && limb === b[i]![j] ? limb : null)));
+  return a.map((slot, i) => ({
+    limbs: slot.limbs.map((limb, j) => (limb !== null && limb === b[i]!.limbs[j] ? limb : null)),
+    isStored: slot.isStored && b[i]!.isStored,
+  }));
 }

@@ -6,23 +6,28 @@
 // Each way out stores one slot and falls into the next lower one, so nothing is kept alive that does not lie on the stack.
 
 import { assert } from "#base/assert.ts";
-import { CONTEXT, EXIT_REASONS, FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
+import { CODE_MAP_JUMPDEST, CONTEXT, EXIT_REASONS, FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
 import { Code, i32, i64, type Var } from "#wasm/code.ts";
-import type { FunctionEmitter, Label } from "#wasm/function-emitter.ts";
+import type { FunctionEmitter, FunctionIndex, Label } from "#wasm/function-emitter.ts";
+import type { Instruction } from "../bytecode/pieces.ts";
+import { STACK_WORD_COUNT_MAX } from "../gas/rules.ts";
+import type { FrameOpcode } from "../opcodes/opcode.ts";
 import { TO_ENTRY, TO_INTERPRETER } from "../runtime/status.ts";
 import { conditionOf } from "../words/comparison.ts";
 import { storeLimbs } from "../words/memory.ts";
 import type { Word } from "../words/word.ts";
 import { CompiledFrame } from "./compiled-frame.ts";
-import type { Flow, FlowNode } from "./flow.ts";
+import { leaveToInterpreter } from "./entry.ts";
+import { changedSlots, type Flow, type FlowNode } from "./flow.ts";
 import type { ModuleParts } from "./module-parts.ts";
-import type { Edge, ExitReason, Node, Point, Region } from "./nodes.ts";
+import { type Edge, type ExitReason, type Node, type Point, type Region, type Routine, resultSlots } from "./nodes.ts";
 import {
   joinKnowledge,
   knowledgeOf,
   OperandStack,
   SlotHomes,
   type SlotKnowledge,
+  STORED_SLOT,
   UNKNOWN_SLOT,
 } from "./operand-stack.ts";
 
@@ -32,6 +37,8 @@ export interface RegionLinks {
   regionAt(point: Point): number | null;
   /** The point behind a node that ends with a call. */
   behindFrame(node: Node): Point;
+  /** The region function of a routine, and its number. */
+  routine(pc: number): { readonly index: FunctionIndex; readonly number: number };
 }
 
 /** Above this a function's ways out would nest too deep; such code runs in the interpreter. */
@@ -41,6 +48,13 @@ export const REGION_HEIGHT_MAX = 256;
 const EXIT_REASON_SHIFT = 24;
 const EXIT_PC_MASK = (1 << EXIT_REASON_SHIFT) - 1;
 const EXIT_TO_REGION = 0x8000_0000;
+// Both upper bits: a place in the code that the code itself computed.
+const EXIT_TO_JUMP = 0xc000_0000;
+const EXIT_KIND_SHIFT = 30;
+const EXIT_TARGET_MASK = 0x3fff_ffff;
+
+/** Native calls of routines inside each other, before the driver is asked to go on: deep recursion must not use up the native stack. */
+const ROUTINE_DEPTH_MAX = 100;
 
 /** The most words that lie on the stack anywhere in a region. */
 export function regionHeight(region: Region): number {
@@ -65,13 +79,17 @@ class RegionEmitter {
   readonly #parts: ModuleParts;
   readonly #links: RegionLinks;
   readonly #homes: SlotHomes;
+  /** Most words between nodes, and at any time. */
   readonly #height: number;
+  readonly #peak: number;
   /** Slots below are neither looked at nor changed. */
   readonly #lowestSlot: number;
   readonly #changed = new Set<number>();
   readonly #knowledge = new Map<FlowNode, SlotKnowledge[]>();
   readonly #labels = new Map<FlowNode, Label>();
   readonly #exits: Label[] = [];
+  /** Address of slot 0: below the frame's stack where heights are relative. */
+  readonly #stack: Var<"i32">;
   readonly #exit: Var<"i32">;
   readonly #condition: Var<"i32">;
 
@@ -83,16 +101,19 @@ class RegionEmitter {
     this.#frame = new CompiledFrame(code, parts);
     this.#height = Math.max(...region.nodes.map(({ point, fates }) => Math.max(point.height, fates.length)));
     this.#lowestSlot = Math.min(...region.nodes.map(({ point, piece }) => point.height - piece.required));
+    this.#peak = Math.max(...region.nodes.map(({ point, piece }) => point.height + piece.growth));
+    const { frame } = this.#frame;
+    const rootHeight = region.root.point.height;
+    this.#stack = code.i32(i32.sub(i32.load(frame, FRAME.stackTop), rootHeight * WORD_SIZE_BYTES));
     this.#homes = new SlotHomes(code, this.#height);
     this.#exit = code.i32();
     this.#condition = code.i32();
-    for (const { fates } of region.nodes) {
-      for (const [slot, { origin }] of fates.entries()) if (origin !== slot) this.#changed.add(slot);
-    }
+    for (const node of region.nodes) for (const slot of changedSlots(node)) this.#changed.add(slot);
   }
 
   emit(): void {
     const { root } = this.#flow;
+    if (root.node.point.isRelative) this.#checkRoom(root.node.point);
     this.#loadSlots(root.node.point.height);
     this.#knowledge.set(root, this.#knowledgeAtRoot(root.node.point));
     this.#frame.run(() => {
@@ -101,18 +122,36 @@ class RegionEmitter {
     });
   }
 
+  /** Heights inside a relative region are not known, so the room that all of it needs is asked for at the start. */
+  #checkRoom({ pc, height }: Point): void {
+    const code = this.#code;
+    const { frame, context, stack, gas } = this.#frame;
+    const available = code.i32(i32.sub(i32.load(frame, FRAME.stackTop), stack));
+    const needed = (height - this.#lowestSlot) * WORD_SIZE_BYTES;
+    const most = (STACK_WORD_COUNT_MAX - (this.#peak - height)) * WORD_SIZE_BYTES;
+    code.if(i32.or(i32.ltU(available, needed), i32.gtU(available, most)), () => {
+      leaveToInterpreter(code, { frame, context }, pc, "stack");
+      code.return(TO_INTERPRETER, gas);
+    });
+  }
+
   #loadSlots(height: number): void {
-    const { stack } = this.#frame;
-    for (let slot = this.#lowestSlot; slot < height; slot++) {
-      for (const [limb, home] of this.#homes.home(slot).entries()) {
-        this.#code.set(home, i64.load(stack, slot * WORD_SIZE_BYTES + 8 * limb));
-      }
+    for (let slot = this.#lowestSlot; slot < height; slot++) this.#loadSlot(slot);
+  }
+
+  #loadSlot(slot: number): void {
+    for (const [limb, home] of this.#homes.home(slot).entries()) {
+      this.#code.set(home, i64.load(this.#stack, slot * WORD_SIZE_BYTES + 8 * limb));
     }
   }
 
+  #storeSlot(slot: number): void {
+    storeLimbs(this.#code, this.#stack, slot * WORD_SIZE_BYTES, this.#homes.home(slot) as unknown as Word);
+  }
+
   #knowledgeAtRoot({ height, labels }: Point): SlotKnowledge[] {
-    const knowledge: SlotKnowledge[] = Array.from({ length: height }, () => UNKNOWN_SLOT);
-    for (const [slot, label] of labels) knowledge[slot] = [label, 0n, 0n, 0n];
+    const knowledge: SlotKnowledge[] = Array.from({ length: height }, () => STORED_SLOT);
+    for (const [slot, label] of labels) knowledge[slot] = { limbs: [label, 0n, 0n, 0n], isStored: true };
     return knowledge;
   }
 
@@ -126,13 +165,15 @@ class RegionEmitter {
     });
     const slot = height - 1;
     if (slot < this.#lowestSlot || !this.#changed.has(slot)) return;
-    storeLimbs(this.#code, this.#frame.stack, slot * WORD_SIZE_BYTES, this.#homes.home(slot) as unknown as Word);
+    this.#storeSlot(slot);
   }
 
   #leaveByExit(): void {
     const frame = this.#frame;
     const code = this.#code;
     const exit = this.#exit;
+    const isJump = i32.eq(i32.shrU(exit, EXIT_KIND_SHIFT), EXIT_TO_JUMP >>> EXIT_KIND_SHIFT);
+    code.if(isJump, () => frame.leave(i32.xor(i32.and(exit, EXIT_TARGET_MASK), -1)));
     code.if(
       i32.ltS(exit, 0),
       () => {
@@ -195,12 +236,12 @@ class RegionEmitter {
     const stack = new OperandStack(words);
     const condition = this.#condition;
     const isOpen = code.scope(() => {
-      const decided = this.#emitInstructions(node, stack, condition);
+      const decided = this.#emitInstructions(node, stack, before, condition);
       if (decided === null) return false;
       this.#homes.settle(stack.words, before);
       return true;
     });
-    if (isOpen) this.#emitEdges(flow, knowledgeOf(stack.words), condition);
+    if (isOpen) this.#emitEdges(flow, knowledgeOf(stack.words, node.fates, before), condition);
   }
 
   #charge(node: Node): void {
@@ -215,7 +256,12 @@ class RegionEmitter {
   }
 
   /** @returns null when the node ends the function itself */
-  #emitInstructions(node: Node, stack: OperandStack, condition: Var<"i32">): true | null {
+  #emitInstructions(
+    node: Node,
+    stack: OperandStack,
+    before: readonly SlotKnowledge[],
+    condition: Var<"i32">,
+  ): true | null {
     const frame = this.#frame;
     const code = this.#code;
     for (const instruction of node.instructions) {
@@ -238,7 +284,7 @@ class RegionEmitter {
         return null;
       } else {
         assert(opcode.kind === "frame", () => `no way to compile ${opcode.name}`);
-        this.#emitFrameOpcode(node, stack, opcode.byte, opcode.link);
+        this.#emitFrameOpcode(node, stack, before, opcode);
         return null;
       }
     }
@@ -246,25 +292,31 @@ class RegionEmitter {
   }
 
   /** The stack goes to memory, and the driver comes back through the region that begins behind the call. */
-  #emitFrameOpcode(node: Node, stack: OperandStack, byte: number, link: "call" | "create"): void {
+  #emitFrameOpcode(
+    node: Node,
+    stack: OperandStack,
+    before: readonly SlotKnowledge[],
+    { link, byte }: Pick<FrameOpcode, "link" | "byte">,
+  ): void {
     const code = this.#code;
     const frame = this.#frame;
     const { words } = stack;
     for (let slot = this.#lowestSlot; slot < words.length; slot++) {
-      const isHome = slot < this.#height && words[slot]!.every((limb, i) => limb === this.#homes.home(slot)[i]);
-      if (isHome && !this.#changed.has(slot)) continue;
-      storeLimbs(code, frame.stack, slot * WORD_SIZE_BYTES, words[slot]!);
+      if (slot < before.length && before[slot]!.isStored && this.#isHome(words[slot]!, slot, before[slot]!)) continue;
+      storeLimbs(code, this.#stack, slot * WORD_SIZE_BYTES, words[slot]!);
     }
     const behind = this.#links.behindFrame(node);
     const region = this.#links.regionAt(behind);
     code.store32(frame.frame, FRAME.pc, behind.pc);
-    code.store32(frame.frame, FRAME.stackTop, i32.add(frame.stack, words.length * WORD_SIZE_BYTES));
+    code.store32(frame.frame, FRAME.stackTop, i32.add(this.#stack, words.length * WORD_SIZE_BYTES));
     const entry = region === null ? 0 : i32.add(i32.global(this.#parts.entryBase), region);
     code.store32(frame.frame, FRAME.entry, entry);
-    frame.storeGas();
-    const status = code.i32(code.call32(frame.links[link], frame.frame, byte));
-    // Without a child the driver goes on at once, in the next compiled function or in the interpreter.
-    code.return(i32.select(status, status, TO_ENTRY));
+    frame.callFrameLink(link, byte);
+  }
+
+  /** Whether a word is what lay in the slot's home at the start of the node. */
+  #isHome(word: Word, slot: number, before: SlotKnowledge): boolean {
+    return word.every((limb, i) => limb === this.#homes.home(slot)[i] || limb === before.limbs[i]);
   }
 
   #emitEdges(flow: FlowNode, knowledge: SlotKnowledge[], condition: Var<"i32">): void {
@@ -285,6 +337,15 @@ class RegionEmitter {
       this.#exitTo(height, edge.pc, edge.reason);
       return;
     }
+    if (edge.kind === "call") {
+      this.#emitCall(from, edge, knowledge);
+      return;
+    }
+    assert(edge.kind !== "open", "regions are followed when all routines are known");
+    if (edge.kind === "dynamic") {
+      this.#emitDynamicJump(height, edge.jump);
+      return;
+    }
     if (edge.kind === "region") {
       const region = this.#links.regionAt(edge.point);
       if (region === null) this.#exitTo(height, edge.point.pc, "size");
@@ -298,6 +359,63 @@ class RegionEmitter {
     else this.#emitTree(target);
   }
 
+  /** The routine finds its operands in memory and leaves its results there; what lies deeper stays in the homes. */
+  #emitCall(from: FlowNode, edge: Extract<Edge, { kind: "call" }>, knowledge: SlotKnowledge[]): void {
+    const code = this.#code;
+    const compiled = this.#frame;
+    const { frame, context, gas, depth } = compiled;
+    const height = knowledge.length;
+    const { index, number } = this.#links.routine(edge.routine.pc);
+    for (let slot = this.#lowestSlot; slot < height; slot++) if (!knowledge[slot]!.isStored) this.#storeSlot(slot);
+    code.store32(frame, FRAME.stackTop, i32.add(this.#stack, height * WORD_SIZE_BYTES));
+    code.if(i32.geU(depth, ROUTINE_DEPTH_MAX), () => {
+      code.store32(frame, FRAME.entry, i32.add(i32.global(this.#parts.entryBase), number));
+      compiled.leave(TO_ENTRY);
+    });
+    const status = this.#condition;
+    code.call(index, frame, gas, i32.add(depth, 1));
+    code.pop([status, gas]);
+    code.if(i32.ne(status, ~edge.label), () => {
+      // It went elsewhere: out of compiled code, or to a place that the stack here was not made for.
+      code.if(i32.ltS(status, 0), () => {
+        leaveToInterpreter(code, { frame, context }, i32.xor(status, -1), "jump");
+        code.set(status, TO_INTERPRETER);
+      });
+      compiled.leave(status);
+    });
+    compiled.reloadMemorySize();
+    this.#emitEdge(from, edge.next, this.#takeResults(from.node, edge.routine, knowledge));
+  }
+
+  #takeResults(node: Node, routine: Routine, knowledge: readonly SlotKnowledge[]): SlotKnowledge[] {
+    const height = knowledge.length + routine.delta;
+    const behind = knowledge.slice(0, height).map((known) => ({ ...known, isStored: true }));
+    for (const slot of resultSlots(node, routine)) {
+      this.#loadSlot(slot);
+      behind[slot] = STORED_SLOT;
+    }
+    return behind;
+  }
+
+  /** The target is the top of the stack: the place that a routine returns to. */
+  #emitDynamicJump(height: number, jump: Instruction): void {
+    const code = this.#code;
+    const { frame, gas, rules } = this.#frame;
+    const [low, ...high] = this.#homes.home(height - 1);
+    const cost = jump.opcode.gas(rules);
+    const codeSize = i64.extend(i32.load(frame, FRAME.codeSize));
+    const isInside = i32.and(i64.ltU(low!, codeSize), i64.eqz(i64.or(i64.or(high[0]!, high[1]!), high[2]!)));
+    code.if(i32.and(isInside, i64.geS(gas, cost)), () => {
+      const map = i32.load8(i32.add(i32.load(frame, FRAME.codeMap), i32.wrap(low!)));
+      code.if(i32.and(map, CODE_MAP_JUMPDEST), () => {
+        code.set(gas, i64.sub(gas, cost));
+        code.set(this.#exit, i32.or(i32.wrap(low!), EXIT_TO_JUMP));
+        this.#exitAt(height - 1);
+      });
+    });
+    this.#exitTo(height, jump.pc, "jump");
+  }
+
   #learn(target: FlowNode, knowledge: SlotKnowledge[]): void {
     const known = this.#knowledge.get(target);
     this.#knowledge.set(target, known === undefined ? [...knowledge] : joinKnowledge(known, knowledge));
@@ -309,9 +427,13 @@ class RegionEmitter {
   }
 
   #exitWith(height: number, exit: number): void {
+    this.#code.set(this.#exit, exit);
+    this.#exitAt(height);
+  }
+
+  #exitAt(height: number): void {
     const code = this.#code;
-    code.set(this.#exit, exit);
-    code.store32(this.#frame.frame, FRAME.stackTop, i32.add(this.#frame.stack, height * WORD_SIZE_BYTES));
+    code.store32(this.#frame.frame, FRAME.stackTop, i32.add(this.#stack, height * WORD_SIZE_BYTES));
     code.f.br(this.#exits[height]!);
   }
 }
