@@ -14,12 +14,14 @@ function runBench(file: string, ...words: readonly string[]): { exitCode: number
   return { exitCode: result.exitCode, output: result.stdout.toString(), errors: result.stderr.toString() };
 }
 
-test("bench/evm/reference.bench.ts --smoke", () => {
-  const { exitCode, output, errors } = runBench("reference.bench.ts");
-  expect(errors).toBe("");
-  expect(exitCode).toBe(0);
-  expect(output.match(/^ {2}digest [0-9a-f]{64}$/gm)?.length).toBe(2);
-}, 60_000);
+for (const file of ["reference.bench.ts", "machine.bench.ts"]) {
+  test(`bench/evm/${file} --smoke`, () => {
+    const { exitCode, output, errors } = runBench(file);
+    expect(errors).toBe("");
+    expect(exitCode).toBe(0);
+    expect(output.match(/^ {2}digest [0-9a-f]{64}$/gm)?.length).toBe(2);
+  }, 60_000);
+}
 
 describe("bench/evm/evm.bench.ts --smoke", () => {
   test("programs of our own and of the vectors", () => {
