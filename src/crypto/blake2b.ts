@@ -2,8 +2,9 @@
 // without WebAssembly this node has no engine either.
 
 import { BLAKE2F_RANGE_SIZE_BYTES, type Blake2fKernel, emitBlake2fModule } from "#wasm/kernels/blake2f.ts";
-import { compileModule, instantiate } from "#wasm/loader.ts";
-import { claimKernelRange } from "./precompile-memory.ts";
+import { instantiateKernel } from "#wasm/kernels/kernel-placement.ts";
+import { compileModule } from "#wasm/loader.ts";
+import { claimKernelRange, isPrecompileMemoryShared } from "./precompile-memory.ts";
 
 let kernel: Blake2fKernel | null = null;
 let range = new Uint8Array(0);
@@ -24,10 +25,8 @@ export function compressBlake2b(block: Uint8Array, rounds: number, isLast: boole
 }
 
 function openKernel(): Blake2fKernel {
-  const { memory, base } = claimKernelRange(BLAKE2F_RANGE_SIZE_BYTES);
-  const module = compileModule(emitBlake2fModule(memory.buffer instanceof SharedArrayBuffer));
-  range = new Uint8Array(memory.buffer, base, BLAKE2F_RANGE_SIZE_BYTES);
-  return instantiate(module, {
-    env: { memory, base: new WebAssembly.Global({ value: "i32", mutable: false }, base) },
-  });
+  const placement = claimKernelRange(BLAKE2F_RANGE_SIZE_BYTES);
+  range = new Uint8Array(placement.memory.buffer, placement.base, BLAKE2F_RANGE_SIZE_BYTES);
+  const module = compileModule(emitBlake2fModule(isPrecompileMemoryShared()));
+  return instantiateKernel(module, placement, BLAKE2F_RANGE_SIZE_BYTES);
 }

@@ -7,6 +7,7 @@
 import { assert } from "#base/assert.ts";
 import { trimLeadingZeroes } from "#base/bytes.ts";
 import { wasmFeatures } from "#wasm/features.ts";
+import { instantiateKernel } from "#wasm/kernels/kernel-placement.ts";
 import {
   emitModularPowerModule,
   LIMB_COUNT_MAX,
@@ -15,7 +16,7 @@ import {
   SHORT_LIMB_COUNT_MAX,
   type ShortLength,
 } from "#wasm/kernels/modular-power.ts";
-import { compileModule, instantiate } from "#wasm/loader.ts";
+import { compileModule } from "#wasm/loader.ts";
 import { PORTABLE_CRYPTO } from "./backend.ts";
 import { claimKernelRange, isPrecompileMemoryShared } from "./precompile-memory.ts";
 
@@ -108,10 +109,9 @@ class Kernel {
   constructor() {
     const sizeBytes = Math.ceil(MODULAR_POWER_RANGE_SIZE_BYTES / 64) * 64;
     const module = compileModule(emitModularPowerModule(isPrecompileMemoryShared()));
-    const { memory, base } = claimKernelRange(sizeBytes + (3 + TABLE_LENGTH) * NUMBER_SIZE_BYTES);
-    this.#calls = instantiate(module, {
-      env: { memory, base: new WebAssembly.Global({ value: "i32", mutable: false }, base) },
-    });
+    const placement = claimKernelRange(sizeBytes + (3 + TABLE_LENGTH) * NUMBER_SIZE_BYTES);
+    this.#calls = instantiateKernel(module, placement, sizeBytes);
+    const { memory, base } = placement;
     this.#bytes = new Uint8Array(memory.buffer);
     this.#words = new DataView(memory.buffer);
     this.#modulus = base + sizeBytes;

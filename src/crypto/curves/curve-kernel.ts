@@ -3,8 +3,9 @@
 
 import { assert } from "#base/assert.ts";
 import { type CurveExports, type CurveShape, emitCurveModule, type FieldCalls } from "#wasm/kernels/curve.ts";
+import { instantiateKernel } from "#wasm/kernels/kernel-placement.ts";
 import { montgomeryBytes, type PrimeField } from "#wasm/kernels/prime-field.ts";
-import { compileModule, instantiate } from "#wasm/loader.ts";
+import { compileModule } from "#wasm/loader.ts";
 import { claimKernelRange, isPrecompileMemoryShared } from "../precompile-memory.ts";
 
 /** Bits of an exponent that one multiplication takes care of. */
@@ -42,10 +43,9 @@ export class CurveKernel {
     this.fieldSizeBytes = 8 * shape.field.limbCount;
     const ownSizeBytes = (6 + 2 ** (POWER_WINDOW_BITS - 1)) * this.fieldSizeBytes;
     const { bytes, sizeBytes: kernelSizeBytes } = emitCurveModule(shape, isPrecompileMemoryShared());
-    const { memory, base, sizeBytes } = claimKernelRange(kernelSizeBytes + ownSizeBytes + workSizeBytes);
-    this.calls = instantiate<CurveExports>(compileModule(bytes), {
-      env: { memory, base: new WebAssembly.Global({ value: "i32", mutable: false }, base) },
-    });
+    const placement = claimKernelRange(kernelSizeBytes + ownSizeBytes + workSizeBytes);
+    const { memory, base, sizeBytes } = placement;
+    this.calls = instantiateKernel<CurveExports>(compileModule(bytes), placement, kernelSizeBytes);
     this.bytes = new Uint8Array(memory.buffer);
     this.#words = new Uint32Array(memory.buffer);
     this.one = base + this.fieldSizeBytes;
@@ -84,7 +84,7 @@ export class CurveKernel {
       return;
     }
     const words = this.#words;
-    for (let i = 0; i < sizeBytes; i += 4) words[(to + i) >> 2] = words[(from + i) >> 2]!;
+    for (let i = 0; i < sizeBytes; i += 4) words[(to + i) >>> 2] = words[(from + i) >>> 2]!;
   }
 
   /** Zeroes a place. */
@@ -95,7 +95,7 @@ export class CurveKernel {
   /** Whether two places hold the same bytes, a multiple of 8: every value has one form. */
   isEqual(a: Address, b: Address, sizeBytes: number): boolean {
     for (let i = 0; i < sizeBytes; i += 4) {
-      if (this.#words[(a + i) >> 2] !== this.#words[(b + i) >> 2]) return false;
+      if (this.#words[(a + i) >>> 2] !== this.#words[(b + i) >>> 2]) return false;
     }
     return true;
   }
