@@ -45,6 +45,8 @@ type Verdict = {
   readonly seconds: number;
 };
 
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
@@ -58,24 +60,23 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(`STALE ${mutation.what}: its text stands ${occurrences(mutation)} times in ${mutation.file}`);
   }
   const copies = Array.from({ length: Math.max(1, Number(values.jobs)) }, makeCopy);
-  try {
-    const broken = await firstFailure(copies[0]!);
-    if (broken !== null) {
-      console.log(`the unchanged engine fails: ${broken}`);
-      return 1;
-    }
-    const verdicts = await tryAll(
-      mutations.filter((mutation) => !stale.includes(mutation)),
-      copies,
-    );
-    const survivors = verdicts.filter(({ isCaught }) => !isCaught).length;
-    console.log(
-      `${verdicts.length} mutations, ${verdicts.length - survivors} caught, ${survivors} survived, ${stale.length} stale`,
-    );
-    return survivors + stale.length === 0 ? 0 : 1;
-  } finally {
+  process.on("exit", () => {
     for (const copy of copies) rmSync(copy, { recursive: true, force: true });
+  });
+  const broken = await firstFailure(copies[0]!);
+  if (broken !== null) {
+    console.log(`the unchanged engine fails: ${broken}`);
+    return 1;
   }
+  const verdicts = await tryAll(
+    mutations.filter((mutation) => !stale.includes(mutation)),
+    copies,
+  );
+  const survivors = verdicts.filter(({ isCaught }) => !isCaught).length;
+  console.log(
+    `${verdicts.length} mutations, ${verdicts.length - survivors} caught, ${survivors} survived, ${stale.length} stale`,
+  );
+  return survivors + stale.length === 0 ? 0 : 1;
 }
 
 function occurrences({ file, find }: Mutation): number {
@@ -129,6 +130,11 @@ async function tryOne(mutation: Mutation, copy: string): Promise<Verdict> {
   }
 }
 
+const living = new Set<Bun.Subprocess>();
+process.on("exit", () => {
+  for (const child of living) child.kill("SIGKILL");
+});
+
 /** The first stage that does not pass in a copy of the tree; null when all do. */
 async function firstFailure(copy: string): Promise<string | null> {
   for (const { name, command } of STAGES) {
@@ -138,9 +144,11 @@ async function firstFailure(copy: string): Promise<string | null> {
       stdout: "ignore",
       stderr: "ignore",
     });
+    living.add(child);
     const timer = setTimeout(() => child.kill("SIGKILL"), STAGE_MS_MAX);
     const code = await child.exited;
     clearTimeout(timer);
+    living.delete(child);
     if (child.signalCode === "SIGKILL") return `${name} (no end in time)`;
     if (code !== 0) return name;
   }

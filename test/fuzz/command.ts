@@ -26,6 +26,8 @@ const PROGRESS_INTERVAL_MS = 5000;
 /** What the command line says. */
 type FuzzOptions = FuzzPlan & { readonly save: string | null; readonly coverage: boolean };
 
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {

@@ -143,6 +143,12 @@ class FuzzRun {
   }
 }
 
+/** Children that run; none outlives this process. */
+const living = new Set<Bun.Subprocess>();
+process.on("exit", () => {
+  for (const child of living) child.kill("SIGKILL");
+});
+
 /** A child process that runs batches. */
 class Worker {
   usage: Readonly<Record<string, readonly string[]>> = {};
@@ -162,6 +168,8 @@ class Worker {
       },
     );
     this.#lines = linesOf(this.#process.stdout);
+    living.add(this.#process);
+    void this.#process.exited.then(() => living.delete(this.#process));
   }
 
   /** @returns null when the batch is done, else why the process is lost */

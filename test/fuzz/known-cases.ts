@@ -327,6 +327,12 @@ export const KNOWN_CASES: readonly KnownCase[] = [
     times: 2,
   },
   {
+    about: "a static frame's calls are static too, of whatever kind",
+    a: `0x00 0x00 0x00 0x00 B GAS STATICCALL 0x20 0x00 0x00 0x00 B GAS STATICCALL 0x00 MLOAD ADD ADD ${RETURN_WORD}`,
+    b: `0x00 0x00 0x00 0x00 0x00 C 0x7530 CALL 0x00 0x00 0x00 0x00 C 0x7530 DELEGATECALL ADD ${RETURN_WORD}`,
+    c: "0x07 0x05 SSTORE",
+  },
+  {
     about: "calls of itself down to the greatest depth",
     a: `0x20 0x00 0x00 0x00 0x00 ADDRESS 0x02bc GAS SUB CALL 0x00 MLOAD ADD ${RETURN_WORD}`,
     gas: [2 ** 41, 16_000_000],
