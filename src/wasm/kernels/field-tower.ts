@@ -50,15 +50,14 @@ export function defineQuadraticField(
       p.call(fn, to!, a!, b!);
       p.call(fn, behind(to!, half), behind(a!, half), behind(b!, half));
     });
-  const add = halves(fp.add);
   return {
     sizeBytes: 2 * half,
-    add,
+    add: halves(fp.add),
     sub: halves(fp.sub),
     mul: defineQuadraticMul(module, field),
     sqr: defineQuadraticSqr(module, field),
     isZero: defineIsZero(module, 2 * field.limbCount),
-    mulXi: defineMulXi(module, fp, add, xi),
+    mulXi: defineMulXi(module, field, xi),
   };
 }
 
@@ -110,21 +109,18 @@ function defineQuadraticSqr(module: KernelModule, field: PrimeField): FunctionIn
   });
 }
 
-// (xi a0 - a1) + (a0 + xi a1) i for xi = 1 or 9.
-function defineMulXi(module: KernelModule, fp: PrimeFieldFunctions, add: FunctionIndex, xi: number): FunctionIndex {
-  const half = fp.sizeBytes;
-  const multiple = module.reserve(2 * half);
-  const real = module.reserve(half);
-  return module.program(2, (p, [to, a]) => {
-    if (xi === 1) p.copy(multiple, a!, 2 * half);
-    else {
-      p.call(add, multiple, a!, a!);
-      for (let power = 4; power < xi; power *= 2) p.call(add, multiple, multiple, multiple);
-      p.call(add, multiple, multiple, a!);
-    }
-    p.call(fp.sub, real, multiple, behind(a!, half));
-    p.call(fp.add, behind(to!, half), a!, behind(multiple, half));
-    p.copy(to!, real, half);
+// (xi a0 - a1) + (xi a1 + a0) i
+function defineMulXi(module: KernelModule, field: PrimeField, xi: number): FunctionIndex {
+  const half = 8 * field.limbCount;
+  return module.builder.defineFunction({ params: ["i32", "i32"], results: [] }, (f) => {
+    const e = new LimbEmitter(f, constantModulus(field));
+    const [to, a] = f.params.map((at) => ({ at, offset: 0 })) as [Place, Place];
+    const a0 = e.load(a);
+    const a1 = e.load(behind(a, half));
+    const real = xi === 1 ? e.sub(a0, a1) : e.smallMultiple(xi, a0, e.complement(a1));
+    const imaginary = xi === 1 ? e.add(a1, a0) : e.smallMultiple(xi, a1, a0);
+    e.store(to, real);
+    e.store(behind(to, half), imaginary);
   });
 }
 

@@ -129,6 +129,7 @@ function loadedModulus(
   return {
     limbCount,
     isFull: true,
+    highest: null,
     pushLimb: (at, limb) => at.get(limbs[limb]!),
     pushNegativeInverse: (at) => at.get(inverse),
   };

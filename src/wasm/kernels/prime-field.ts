@@ -7,6 +7,7 @@
 // @see Montgomery, "Modular multiplication without trial division"; Koç, Acar, Kaliski, "Analyzing and comparing
 // Montgomery multiplication algorithms" (CIOS)
 
+import { must } from "#base/assert.ts";
 import type { FunctionEmitter, FunctionIndex, Local } from "../function-emitter.ts";
 import { CONTROL, I32, I64 } from "../opcodes.ts";
 import type { KernelModule, Place } from "./kernel-program.ts";
@@ -44,6 +45,8 @@ type Emit = () => void;
 export type Product = { readonly a: readonly Local[]; readonly pushB: (limb: number) => void };
 
 const WORD = 1n << 64n;
+// With 34 bits of a sum and 29 or more of the modulus, products stay below 2^64.
+const RECIPROCAL_BITS = 50n;
 
 /** R = 2^(64 limbs) modulo the prime: the Montgomery form of 1. */
 export function montgomeryOne(field: PrimeField): bigint {
@@ -68,6 +71,8 @@ export type LimbModulus = {
   /** Fewer than two spare bits: sums may carry out of the limbs. */
   readonly isFull: boolean;
   readonly pushLimb: (f: FunctionEmitter, limb: number) => void;
+  /** The highest limb, where it is known. */
+  readonly highest: bigint | null;
   /** -1 / modulus modulo 2^64. */
   readonly pushNegativeInverse: (f: FunctionEmitter) => void;
 };
@@ -78,6 +83,7 @@ export function constantModulus({ modulus, limbCount }: PrimeField): LimbModulus
   return {
     limbCount,
     isFull: modulus >> BigInt(64 * limbCount - 2) !== 0n,
+    highest: limbs.at(-1)!,
     pushLimb: (f, limb) => f.i64Const(limbs[limb]!),
     pushNegativeInverse: (f) => f.i64Const(negativeInverse(limbs[0]!)),
   };
@@ -175,6 +181,56 @@ export class LimbEmitter {
       true,
     );
     return result;
+  }
+
+  /**
+   * k·a + b for a small k, reduced: the multiple of the modulus to subtract is told by the highest bits, at most one too
+   * few. For moduli with two spare bits, known when code is made.
+   */
+  smallMultiple(k: number, a: readonly Local[], b: readonly Local[]): Local[] {
+    const { f } = this;
+    const sum = this.number();
+    const top = f.local("i64");
+    f.i64Const(k);
+    f.set(this.#factor);
+    sum.forEach((limb, j) => {
+      this.#multiplyAdd({ a: () => f.get(a[j]!), b: this.#factor, addend: b[j]!, hasCarry: j > 0 });
+      f.set(limb);
+    });
+    f.get(this.#carry);
+    f.set(top);
+    this.#pushQuotient(top, sum.at(-1)!);
+    f.set(this.#factor);
+    const product = this.number();
+    product.forEach((limb, j) => {
+      this.#multiplyAdd({
+        a: () => this.#modulus.pushLimb(f, j),
+        b: this.#factor,
+        addend: null,
+        hasCarry: j > 0,
+      });
+      f.set(limb);
+    });
+    const push = (limbs: readonly Local[]) => (i: number) => f.get(limbs[i]!);
+    this.#chain(sum, push(sum), push(product), I64.sub128, true);
+    this.#subtractModulusRarely(sum);
+    return sum;
+  }
+
+  // The highest 32 bits and the carry above them, times the modulus's reciprocal, which is rounded down.
+  #pushQuotient(top: Local, highest: Local): void {
+    const { f } = this;
+    f.get(top);
+    f.i64Const(32);
+    f.op(I64.shl);
+    f.get(highest);
+    f.i64Const(32);
+    f.op(I64.shrU);
+    f.op(I64.or);
+    f.i64Const((1n << RECIPROCAL_BITS) / ((must(this.#modulus.highest, "a constant modulus") >> 32n) + 1n));
+    f.op(I64.mul);
+    f.i64Const(RECIPROCAL_BITS);
+    f.op(I64.shrU);
   }
 
   /** Σ a·b / R, reduced. With two products or unreduced factors the modulus must have spare bits. */
