@@ -62,7 +62,7 @@ export function defineQuadraticField(
 }
 
 // (a0 b0 - a1 b1) + (a0 b1 + a1 b0) i, each half a sum of two products with one reduction. A function each: both in one
-// have more live limbs than registers.
+// have more live limbs than registers, and took 510 instead of 170 ns for 6 limbs.
 function defineQuadraticMul(module: KernelModule, field: PrimeField): FunctionIndex {
   const half = 8 * field.limbCount;
   const part = (emit: (e: LimbEmitter, a: Place, b: Place) => Local[]) =>
