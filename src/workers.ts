@@ -37,6 +37,10 @@ const THREADS: { readonly [Kind in ThreadKind]: ThreadRow } = {
     load: async () => (await import("#roles/threads/commit-thread.ts")).runCommitThread,
     writes: ["checkpoint files", "index files"],
   },
+  compile: {
+    load: async () => (await import("#roles/threads/compile-thread.ts")).runCompileThread,
+    writes: ["compiled code files"],
+  },
   read: { load: async () => (await import("#roles/threads/read-thread.ts")).runReadThread, writes: ["requests rings"] },
 };
 

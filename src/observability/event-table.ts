@@ -18,6 +18,7 @@ export const EVENT_TABLE = {
   crypto_portable: { level: "warn", text: "native cryptography is not in use; signatures are many times slower" },
   thread_started: { level: "debug", text: "thread started" },
   thread_failed: { level: "error", text: "a thread failed" },
+  compile_failed: { level: "error", text: "a byte code could not be compiled; it stays interpreted" },
 
   log_tail_cut: { level: "warn", text: "the log ended in the middle of a record; the torn tail was cut" },
   log_damaged: { level: "error", text: "the log is damaged before its end" },

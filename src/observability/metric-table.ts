@@ -93,10 +93,19 @@ export const METRIC_TABLE = {
       reason: ["exhausted", "oversized"],
     },
   ),
+  engine_handovers_total: counter("Frames handed over to compiled code while they ran in the interpreter."),
   engine_gas_total: counter("Gas charged in byte code, by what ran it.", { tier: ["interpreted", "compiled"] }),
   engine_exits_total: counter("Times that compiled code handed over to the interpreter.", {
     reason: ["gas", "unvisited", "jump", "stack", "opcode", "size", "forced"],
   }),
+  compile_jobs_total: counter("Byte codes sent to be compiled, or taken from disk, by what became of them.", {
+    result: ["compiled", "refused", "failed", "dropped", "loaded"],
+  }),
+  compile_queue_length: gauge("max", "Byte codes that wait to be compiled."),
+  compile_seconds_total: counter("Time spent compiling."),
+  compile_warm_up_seconds_total: counter("Time spent running compiled code until it was optimized."),
+  compiled_bytes_total: counter("Bytes of WebAssembly made from byte code, or taken from disk."),
+  compiled_code_bytes: gauge("max", "Bytes of WebAssembly that a thread keeps for byte code."),
 
   txpool_pending: gauge("sum", "Transactions that wait in the pool."),
   txpool_bytes: gauge("sum", "Bytes of the transactions that wait in the pool."),

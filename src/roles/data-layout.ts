@@ -4,6 +4,8 @@
 export const LOG_DIRECTORY = "log";
 /** Checkpoints of the state. */
 export const CHECKPOINT_DIRECTORY = "checkpoints";
+/** Compiled byte code: a cache, which may be removed while no node runs. */
+export const COMPILED_DIRECTORY = "compiled";
 /** The genesis as canonical JSON: what the chain was begun with. */
 export const GENESIS_FILE = "genesis.json";
 /** The sequencer's private key, readable by its owner alone. */

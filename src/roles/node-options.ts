@@ -7,6 +7,7 @@ export type NodeOptions = {
   readonly host: string;
   readonly port: number;
   readonly chainId: bigint;
+  readonly ephemeral: boolean;
   readonly genesisFile: string | null;
   readonly hardfork: string;
   readonly gasLimit: bigint;
@@ -20,6 +21,11 @@ export type NodeOptions = {
   readonly coinbase: Uint8Array | null;
   readonly allowUnprotected: boolean;
   readonly engine: "wasm" | "reference";
+  readonly jitMode: "on" | "off" | "force";
+  readonly jitThreshold: number;
+  readonly jitCacheBytes: number;
+  readonly jitCodeBytesMax: number;
+  readonly jitQueueLimit: number;
   readonly verifyWorkerCount: number;
   readonly readWorkerCount: number;
   readonly poolAccountLimit: number;

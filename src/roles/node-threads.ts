@@ -127,6 +127,17 @@ export class ThreadsLateError extends Error {
   readonly code = "THREADS_LATE";
 }
 
+/** Threads that run byte code. */
+const RUNS_CODE: ReadonlySet<ThreadKind> = new Set<ThreadKind>(["execute", "read"]);
+
+/** Whether byte code is compiled on a thread of its own. */
+export function hasCompileThread({ engine, jitMode }: Pick<NodeOptions, "engine" | "jitMode">): boolean {
+  return engine === "wasm" && jitMode === "on";
+}
+
+/** Threads that are ended without being asked: they leave nothing unfinished. */
+const ENDED_AT_ONCE: ReadonlySet<ThreadKind> = new Set<ThreadKind>(["verify", "compile"]);
+
 /** Hears what threads say, apart from start and end. */
 export type ThreadListener = (message: FromThread, thread: NodeThread) => void;
 
@@ -139,6 +150,8 @@ export class NodeThreads {
   readonly #logger: Logger;
   readonly #listener: ThreadListener;
   readonly #threads: NodeThread[] = [];
+  /** Ends of the compile thread's ports, until it is started. */
+  #compilePorts: MessagePort[] = [];
   #idle: Worker[] = [];
   #reportFailure: (error: Error) => void = () => {};
   #isFailed = false;
@@ -164,7 +177,7 @@ export class NodeThreads {
     for (let i = 0; i < count; i++) this.#idle.push(this.#spawn());
   }
 
-  /** Starts one thread. */
+  /** Starts one thread; the compile thread behind all that run byte code. */
   start(kind: ThreadKind, index: number, recovered: Recovered | null): NodeThread {
     const metricsIndex = this.#threads.length + 1;
     const thread = new NodeThread(this.#idle.shift() ?? this.#spawn(), {
@@ -173,6 +186,7 @@ export class NodeThreads {
       index,
       metricsIndex,
       kernels: kernelModules(),
+      compilePorts: this.#compilePortsFor(kind),
       setup: this.#setup,
       recovered,
     });
@@ -180,6 +194,14 @@ export class NodeThreads {
     thread.onMessage = (message) => this.#hear(thread, message);
     void thread.ready.then(() => this.#logger.log("thread_started", { thread: `${kind} ${index}` }));
     return thread;
+  }
+
+  #compilePortsFor(kind: ThreadKind): MessagePort[] {
+    if (kind === "compile") return this.#compilePorts.splice(0);
+    if (!RUNS_CODE.has(kind) || !hasCompileThread(this.#setup.options)) return [];
+    const { port1, port2 } = new MessageChannel();
+    this.#compilePorts.push(port2);
+    return [port1];
   }
 
   /** The threads of one kind. */
@@ -193,13 +215,13 @@ export class NodeThreads {
   }
 
   /**
-   * Waits until every thread but the verify threads has ended, then ends those; what does not end in time is ended.
+   * Waits until every thread but the verify and compile threads has ended, then ends those; what does not end in time is ended.
    * @throws {ThreadFailedError} when a thread fails only now
    * @throws {ThreadsLateError} when threads had to be ended by force
    */
   async stop(): Promise<void> {
     const wasFailed = this.#isFailed;
-    const ending = this.#threads.filter((thread) => thread.kind !== "verify");
+    const ending = this.#threads.filter((thread) => !ENDED_AT_ONCE.has(thread.kind));
     const { promise: late, resolve } = Promise.withResolvers<"late">();
     const timer = setTimeout(() => resolve("late"), STOP_MS_MAX);
     const ended = Promise.all(ending.map((thread) => thread.stopped)).then(() => "ended" as const);
@@ -222,6 +244,8 @@ export class NodeThreads {
     switch (message.type) {
       case "failed": {
         this.#logger.log("thread_failed", { thread: `${thread.kind} ${thread.index}`, error: message.message });
+        // Without it, byte code that is not compiled yet stays interpreted.
+        if (thread.kind === "compile") break;
         this.fail(new ThreadFailedError(`${thread.kind} thread: ${message.message}`));
         break;
       }
@@ -270,7 +294,7 @@ export class NodeThread {
       event.preventDefault();
       this.onMessage({ type: "failed", message: event.message });
     };
-    worker.postMessage(start);
+    worker.postMessage(start, [...start.compilePorts]);
   }
 
   /** Whether the thread has ended in order. */

@@ -23,6 +23,7 @@ import { PORT_FILE } from "./data-layout.ts";
 import type { NodeOptions } from "./node-options.ts";
 import {
   allocateRegions,
+  hasCompileThread,
   type KeptRegions,
   type NodeThread,
   NodeThreads,
@@ -157,8 +158,9 @@ export class Node {
       },
     });
     try {
+      const compiles = hasCompileThread(options);
       const writer = threads.start(role.writer, 0, null);
-      threads.prepare(2 + options.readWorkerCount + regions.verified.length);
+      threads.prepare(2 + options.readWorkerCount + regions.verified.length + (compiles ? 1 : 0));
       await untilReady(threads, [recovery]);
       const recovered = await recovery;
       reportRecovery(logger, recovered);
@@ -167,6 +169,8 @@ export class Node {
       const others = [threads.start("commit", 0, recovered)];
       for (let i = 0; i < options.readWorkerCount; i++) others.push(threads.start("read", i, recovered));
       for (let i = 0; i < regions.verified.length; i++) others.push(threads.start("verify", i, recovered));
+      // Nobody waits for it: until it is there, everything is interpreted.
+      if (compiles) threads.start("compile", 0, null);
       await untilReady(threads, [writer.ready, ...others.map((thread) => thread.ready)]);
       reads.use(threads.of("read"));
     } catch (error) {

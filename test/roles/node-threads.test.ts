@@ -33,11 +33,11 @@ class FakeWorker {
   }
 }
 
-function openThreads() {
+function openThreads(jitMode: NodeOptions["jitMode"] = "off") {
   const workers: FakeWorker[] = [];
   const lines: string[] = [];
   const heard: [FromThread["type"], string][] = [];
-  const setup = { dataDirectory: "somewhere" } as NodeSetup;
+  const setup = { dataDirectory: "somewhere", options: { engine: "wasm", jitMode } } as NodeSetup;
   const threads = new NodeThreads({
     spawn: () => {
       const worker = new FakeWorker();
@@ -56,18 +56,47 @@ const STOPPED: FromThread = { type: "stopped" };
 describe("node threads", () => {
   test("each is told its kind, its place and its metrics block", () => {
     const { threads, workers, setup } = openThreads();
-    const kernels = kernelModules();
+    const rest = { type: "start" as const, kernels: kernelModules(), compilePorts: [], setup, recovered: null };
     threads.start("execute", 0, null);
     threads.start("read", 0, null);
     threads.start("read", 1, null);
     expect(workers.map(({ received }) => received)).toEqual([
-      [{ type: "start", kind: "execute", index: 0, metricsIndex: 1, kernels, setup, recovered: null }],
-      [{ type: "start", kind: "read", index: 0, metricsIndex: 2, kernels, setup, recovered: null }],
-      [{ type: "start", kind: "read", index: 1, metricsIndex: 3, kernels, setup, recovered: null }],
+      [{ ...rest, kind: "execute", index: 0, metricsIndex: 1 }],
+      [{ ...rest, kind: "read", index: 0, metricsIndex: 2 }],
+      [{ ...rest, kind: "read", index: 1, metricsIndex: 3 }],
     ]);
     expect(threads.of("read").map(({ index }) => index)).toEqual([0, 1]);
     expect(threads.the("execute").kind).toBe("execute");
     expect(() => threads.the("commit")).toThrow("commit");
+  });
+
+  test("the compile thread has the other ends of the ports of all threads that run byte code", async () => {
+    const { threads, workers } = openThreads("on");
+    for (const kind of ["execute", "log", "read", "compile"] as const) threads.start(kind, 0, null);
+    const ports = workers.map(({ received }) => (received[0] as ThreadStart).compilePorts);
+    expect(ports.map(({ length }) => length)).toEqual([1, 0, 1, 2]);
+    const [execute, , read, compile] = ports;
+    const heard: unknown[] = [];
+    for (const [index, port] of compile!.entries()) port.onmessage = ({ data }) => heard.push([index, data]);
+    read![0]!.postMessage("from read");
+    execute![0]!.postMessage("from execute");
+    while (heard.length < 2) await Bun.sleep(1);
+    expect(heard).toEqual(
+      expect.arrayContaining([
+        [0, "from execute"],
+        [1, "from read"],
+      ]),
+    );
+    for (const port of ports.flat()) port.close();
+  });
+
+  test("the node goes on without a compile thread that failed", async () => {
+    const { threads, worker, lines } = openThreads("on");
+    for (const kind of ["execute", "compile"] as const) threads.start(kind, 0, null);
+    worker(1).say({ type: "failed", message: "no memory" });
+    worker(0).say({ type: "failed", message: "EIO" });
+    expect((await threads.failed).message).toBe("execute thread: EIO");
+    expect(lines.map((line) => JSON.parse(line).thread)).toEqual(["compile 0", "execute 0"]);
   });
 
   test("messages go to their thread and come back to the listener; log lines are written", () => {
@@ -112,9 +141,9 @@ describe("node threads", () => {
     expect(isPrevented).toBe(true);
   });
 
-  test("the stop waits for all but the verify threads, then ends every worker", async () => {
+  test("the stop waits for all but the verify and compile threads, then ends every worker", async () => {
     const { threads, workers, worker } = openThreads();
-    for (const kind of ["execute", "log", "verify"] as const) threads.start(kind, 0, null);
+    for (const kind of ["execute", "log", "verify", "compile"] as const) threads.start(kind, 0, null);
     let isOver = false;
     const stop = threads.stop().then(() => {
       isOver = true;

@@ -20,6 +20,7 @@ export class CompiledStore {
   /** Oldest first. */
   readonly #files = new Map<string, number>();
   #sizeBytes = 0;
+  #isMade = false;
 
   /** @param sizeBytesMax files beyond this are removed, the oldest first */
   constructor(disk: Disk, directory: string, sizeBytesMax: number) {
@@ -33,15 +34,17 @@ export class CompiledStore {
     return this.#sizeBytes;
   }
 
-  /** Makes the folder and reads what it holds for one fork; files that do not verify are removed. */
-  *open(fork: string): Generator<CompiledCodeFile> {
-    this.#disk.makeDirectory(this.#directory);
+  /** Makes the folder and reads what it holds, a file at a time; files that do not verify are removed. */
+  *open(): Generator<CompiledCodeFile> {
+    this.#makeDirectory();
     for (const name of this.#disk.list(this.#directory)) {
+      if (this.#files.has(name)) continue;
       const file = name.endsWith(SUFFIX) ? this.#read(name) : null;
       if (file === null || file.generatorVersion !== GENERATOR_VERSION) this.#remove(name);
+      else if (this.#sizeBytes + file.module.length > this.#sizeBytesMax) this.#remove(name);
       else {
         this.#note({ name, sizeBytes: file.module.length });
-        if (file.fork === fork) yield file;
+        yield file;
       }
     }
   }
@@ -49,12 +52,18 @@ export class CompiledStore {
   /** Keeps compiled code. @throws {DiskError} when the disk is full or fails; the file is then absent or the one before */
   put(file: CompiledCodeFile): void {
     const name = nameOf(file);
+    this.#makeDirectory();
     writeFileAtomically(this.#disk, this.#directory, name, encodeCompiledCode(file));
     this.#note({ name, sizeBytes: file.module.length });
     for (const oldest of this.#files.keys()) {
       if (this.#sizeBytes <= this.#sizeBytesMax || this.#files.size === 1) break;
       this.#remove(oldest);
     }
+  }
+
+  #makeDirectory(): void {
+    if (!this.#isMade) this.#disk.makeDirectory(this.#directory);
+    this.#isMade = true;
   }
 
   #note({ name, sizeBytes }: StoredFile): void {

@@ -234,7 +234,9 @@ export class TieredCompiler implements CodeListener {
     const record = this.#library.use(fork, codeHash);
     record.isPending = false;
     record.attemptCount = Math.max(record.attemptCount, attempt + 1);
-    if (compiled !== null) {
+    // More of the code may no longer unfold; what did is faster than all of it in dispatch form.
+    const isWorse = record.published?.form === "regions" && compiled?.form === "dispatch";
+    if (compiled !== null && !isWorse) {
       this.#library.publish(record, compiled);
       this.#installRecord(record, isInRun);
     } else if (record.published === null) {

@@ -1,7 +1,13 @@
 // Handlers of JUMP, JUMPI and JUMPDEST. A jump marks where it arrives in the code's map, and a JUMPI that does not jump marks the
 // block that begins behind it: the compiler translates what was marked.
 
-import { CODE_MAP_ENTER, CODE_MAP_JUMPDEST, CODE_MAP_VISITED, FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
+import {
+  CODE_MAP_ENTER,
+  CODE_MAP_JUMPDEST,
+  CODE_MAP_VISITED,
+  FRAME,
+  WORD_SIZE_BYTES,
+} from "#formats/memory/evm-arena.ts";
 import { i32, i64, type Operand32, type Var } from "#wasm/code.ts";
 import type { Label } from "#wasm/function-emitter.ts";
 import { conditionOf } from "../words/comparison.ts";

@@ -9,6 +9,7 @@
 //                 form: 0 regions, 1 dispatch (1 byte)
 //                 functions (varint)
 //                 blocks: count (varint), 16 bits each
+//                 entered blocks of the byte code: length (varint), a bit per byte of code, the lowest first
 //                 module: length (varint), bytes
 //   end-32    32  BLAKE3 of all before
 
@@ -17,7 +18,7 @@ import { blake3 } from "#crypto/blake3.ts";
 import { ByteReader, ByteWriter, FormatError } from "../codec.ts";
 
 /** Version of this layout. */
-export const COMPILED_CODE_FORMAT_VERSION = 1;
+export const COMPILED_CODE_FORMAT_VERSION = 2;
 /** Largest module in a file, bytes. */
 export const COMPILED_MODULE_SIZE_BYTES_MAX = 1 << 24;
 
@@ -30,11 +31,14 @@ export type CompiledCodeFile = {
   readonly functionCount: number;
   /** Block numbers by place in the code; empty for regions. */
   readonly blocks: Uint16Array;
+  /** Where the interpreter had entered a block when it was compiled: a bit for each byte of the code. */
+  readonly visited: Uint8Array;
   readonly module: Uint8Array<ArrayBuffer>;
 };
 
 const MAGIC = utf8("MEGACODE");
 const DIGEST_SIZE_BYTES = 32;
+const VISITED_SIZE_BYTES_MAX = 1 << 17;
 
 /** Encodes a file. */
 export function encodeCompiledCode(file: CompiledCodeFile): Uint8Array {
@@ -46,7 +50,7 @@ export function encodeCompiledCode(file: CompiledCodeFile): Uint8Array {
     .varint(file.functionCount);
   out.varint(file.blocks.length);
   for (const block of file.blocks) out.u16(block);
-  out.sized(file.module);
+  out.sized(file.visited).sized(file.module);
   const content = out.toBytes();
   return new ByteWriter(content.length + DIGEST_SIZE_BYTES).raw(content).raw(blake3(content)).toBytes();
 }
@@ -72,6 +76,7 @@ function decodeContent(reader: ByteReader): CompiledCodeFile | null {
   const functionCount = reader.varint();
   const blocks = new Uint16Array(reader.count(2));
   for (let i = 0; i < blocks.length; i++) blocks[i] = reader.u16();
+  const visited = reader.sized(VISITED_SIZE_BYTES_MAX).slice();
   const module = Uint8Array.from(reader.sized(COMPILED_MODULE_SIZE_BYTES_MAX));
-  return { generatorVersion, codeHash, fork, form, functionCount, blocks, module };
+  return { generatorVersion, codeHash, fork, form, functionCount, blocks, visited, module };
 }

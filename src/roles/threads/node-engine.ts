@@ -3,10 +3,11 @@
 import type { ChainSpec } from "#chain/chain-spec.ts";
 import type { Engine } from "#evm/engine.ts";
 import { createReferenceEngine } from "#evm/reference/engine.ts";
-import { createWasmEngine, type WasmEngine } from "#evm/wasm-engine.ts";
+import { createWasmEngine, type WasmEngine, type WasmEngineOptions } from "#evm/wasm-engine.ts";
 import { EXIT_REASONS } from "#formats/memory/evm-arena.ts";
 import { attachMetrics, type Metrics } from "#observability/metrics.ts";
 import type { ArenaRange } from "./arena-plan.ts";
+import { PortLink } from "./compile-ports.ts";
 import { following } from "./following-counter.ts";
 import type { ThreadStart } from "./thread-protocol.ts";
 
@@ -28,14 +29,29 @@ export async function openNodeEngine(start: ThreadStart, spec: ChainSpec, range:
     const used = metrics.counter("engine_used_total", { kind: "reference" });
     return { engine: counted.engine, updateMeters: paced([following(used, counted.runCount)]) };
   }
-  const engine = await createWasmEngine(spec, { tier: "interpreter", range: { memory: regions.arena, ...range } });
+  const engine = await createWasmEngine(spec, {
+    ...tieringOf(start),
+    range: { memory: regions.arena, ...range },
+  });
   return { engine, updateMeters: paced(followEngine(engine, metrics)) };
 }
 
-function followEngine({ counters }: WasmEngine, metrics: Metrics): (() => void)[] {
+function tieringOf({ setup, compilePorts }: ThreadStart): Omit<WasmEngineOptions, "range"> {
+  const { jitMode, jitThreshold, jitCacheBytes, jitCodeBytesMax } = setup.options;
+  const [port] = compilePorts;
+  if (jitMode === "force") return { tier: "compile" };
+  if (jitMode === "off" || port === undefined) return { tier: "interpreter" };
+  const tiering = { gasPerByte: jitThreshold, cacheSizeBytes: jitCacheBytes, codeSizeBytesMax: jitCodeBytesMax };
+  return { tier: "auto", link: new PortLink(port), tiering };
+}
+
+function followEngine({ counters, tiering }: WasmEngine, metrics: Metrics): (() => void)[] {
   const { fallbacks } = counters;
+  const keptBytes = metrics.gauge("compiled_code_bytes");
   const fallbackCount = () => fallbacks.exhausted + fallbacks.oversized;
   return [
+    () => keptBytes.set(tiering?.sizeBytes ?? 0),
+    following(metrics.counter("engine_handovers_total"), () => tiering?.counters.handovers ?? 0),
     following(metrics.counter("engine_used_total", { kind: "wasm" }), () => counters.runs - fallbackCount()),
     following(metrics.counter("engine_used_total", { kind: "reference" }), fallbackCount),
     following(metrics.counter("engine_fallbacks_total", { reason: "exhausted" }), () => fallbacks.exhausted),

@@ -16,7 +16,7 @@ import type { NodeOptions } from "../node-options.ts";
 import type { EvmRanges } from "./arena-plan.ts";
 
 /** The kinds of worker thread; `workers.ts` says what each may write. */
-export type ThreadKind = "verify" | "execute" | "apply" | "log" | "commit" | "read";
+export type ThreadKind = "verify" | "execute" | "apply" | "log" | "commit" | "read" | "compile";
 
 /** All shared memory of a node. */
 export type NodeRegions = {
@@ -76,6 +76,11 @@ export type ThreadStart = {
   readonly metricsIndex: number;
   /** Kernels that the main thread has compiled, with their optimized code. */
   readonly kernels: KernelModules;
+  /**
+   * To the compile thread, for a thread that runs byte code; to each of those threads, for the compile thread. Empty for others, and
+   * when nothing is compiled.
+   */
+  readonly compilePorts: readonly MessagePort[];
   readonly setup: NodeSetup;
   /** What the owner of the state table found; null for the threads that start before it. */
   readonly recovered: Recovered | null;

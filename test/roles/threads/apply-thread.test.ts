@@ -182,7 +182,16 @@ class Rig {
       clientVersion: "test",
       regions: this.regions,
     };
-    return { type: "start", kind, index: 0, metricsIndex, kernels: kernelModules(), setup, recovered };
+    return {
+      type: "start",
+      kind,
+      index: 0,
+      metricsIndex,
+      kernels: kernelModules(),
+      compilePorts: [],
+      setup,
+      recovered,
+    };
   }
 }
 

@@ -37,7 +37,16 @@ function ring(readerCount: number, capacityBytes = 1 << 12) {
 
 function startOf(role: NodeOptions["role"], index: number, regions: Partial<NodeRegions> = {}): ThreadStart {
   const setup = { options: { role }, regions } as unknown as NodeSetup;
-  return { type: "start", kind: "read", index, metricsIndex: 1, kernels: kernelModules(), setup, recovered: null };
+  return {
+    type: "start",
+    kind: "read",
+    index,
+    metricsIndex: 1,
+    kernels: kernelModules(),
+    compilePorts: [],
+    setup,
+    recovered: null,
+  };
 }
 
 /** Two read workers of a sequencer and the pool's side of their rings. */

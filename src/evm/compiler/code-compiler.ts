@@ -1,0 +1,182 @@
+// What the compile thread does, without the thread: takes jobs into its queue, works them off one at a time, warms the modules up and
+// publishes them, keeps them on disk, and brings back what an earlier process kept.
+//
+//   offer ▸ queue ▸ merge what was seen ▸ compile ▸ publish ▸ disk ▸ warm up           disk ▸ publish ▸ warm up, when idle
+
+import { HARDFORKS } from "#chain/hardforks.ts";
+import type { CompiledCodeFile } from "#formats/disk/compiled-code.ts";
+import { DiskError } from "#storage/disk.ts";
+import { GENERATOR_VERSION } from "./compile.ts";
+import { CompileQueue, compileKey, type QueuedJob } from "./compile-queue.ts";
+import { type CompileJob, type CompileResult, type PublishedCode, publish, runCompileJob } from "./compile-service.ts";
+import type { CompiledStore } from "./compiled-store.ts";
+import type { ModuleWarmer } from "./module-warmer.ts";
+import { markVisitedBlocks, type VisitedBlocks, visitedBlocksOf } from "./visited-blocks.ts";
+
+/** What a compiler works with. */
+export type CodeCompilerParts<Source> = {
+  readonly queueLengthMax: number;
+  /** null keeps nothing. */
+  readonly store: CompiledStore | null;
+  /** null leaves warming up to whoever runs the code. */
+  readonly warmer: ModuleWarmer | null;
+  /** A result for all. */
+  readonly publish: (result: CompileResult) => void;
+  /** A job that will not be done. */
+  readonly drop: (dropped: QueuedJob<Source>) => void;
+  /** A job ended by an exception, which is a bug; its code stays interpreted. */
+  readonly onFailure: (job: CompileJob, error: unknown) => void;
+};
+
+/** What was done, counted. */
+export type CompilerCounters = {
+  compiled: number;
+  refused: number;
+  failed: number;
+  dropped: number;
+  /** Taken from disk. */
+  loaded: number;
+  compileMs: number;
+  warmUpMs: number;
+  /** Of modules made or loaded. */
+  moduleBytes: number;
+};
+
+/** Codes of which it is remembered what was seen. */
+const VISITED_COUNT_MAX = 4_096;
+
+/** See the head of the file. */
+export class CodeCompiler<Source> {
+  readonly counters: CompilerCounters = {
+    compiled: 0,
+    refused: 0,
+    failed: 0,
+    dropped: 0,
+    loaded: 0,
+    compileMs: 0,
+    warmUpMs: 0,
+    moduleBytes: 0,
+  };
+  readonly #parts: CodeCompilerParts<Source>;
+  readonly #queue: CompileQueue<Source>;
+  /** The least recently compiled first. */
+  readonly #visited = new Map<string, VisitedBlocks>();
+  #kept: Iterator<CompiledCodeFile> | null;
+  #isDiskFailing = false;
+
+  constructor(parts: CodeCompilerParts<Source>) {
+    this.#parts = parts;
+    this.#queue = new CompileQueue(parts.queueLengthMax);
+    this.#kept = parts.store?.open() ?? null;
+  }
+
+  /** Jobs that wait. */
+  get queueLength(): number {
+    return this.#queue.length;
+  }
+
+  /** Takes a job in, or drops it or one that it replaces. */
+  offer(queued: QueuedJob<Source>): void {
+    const dropped = this.#queue.offer(queued);
+    if (dropped === null) return;
+    this.counters.dropped++;
+    this.#parts.drop(dropped);
+  }
+
+  /** Does one piece of work: a job, or else one file of the disk. @returns whether there may be more */
+  step(): boolean {
+    const queued = this.#queue.take();
+    if (queued !== null) this.#compile(queued.job);
+    else if (this.#kept !== null) this.#load(this.#kept);
+    return this.#queue.length > 0 || this.#kept !== null;
+  }
+
+  #compile(given: CompileJob): void {
+    const job = this.#withAllSeen(given);
+    const { fork, codeHash, attempt } = job;
+    try {
+      const { bytes, ...result } = runCompileJob(job);
+      this.counters.compileMs += result.compileMs;
+      this.counters[result.compiled === null ? "refused" : "compiled"]++;
+      this.#publish(result);
+      if (result.compiled !== null && bytes !== null) this.#keep(job, result.compiled, bytes);
+    } catch (error) {
+      this.counters.failed++;
+      this.#parts.onFailure(job, error);
+      this.#parts.publish({ fork, codeHash, attempt, compiled: null, compileMs: 0 });
+    }
+  }
+
+  #publish(result: CompileResult): void {
+    const { compiled, fork } = result;
+    if (compiled !== null) this.counters.moduleBytes += compiled.sizeBytes;
+    // Before it is warmed up: whoever needs it now warms it up as well.
+    this.#parts.publish(result);
+    if (compiled === null || this.#parts.warmer === null) return;
+    const startMs = performance.now();
+    this.#parts.warmer.warm(compiled, fork);
+    this.counters.warmUpMs += performance.now() - startMs;
+  }
+
+  /** The job with everything that any thread has ever seen of the code. */
+  #withAllSeen(job: CompileJob): CompileJob {
+    const key = compileKey(job);
+    const map = job.map.slice();
+    const seen = this.#visited.get(key);
+    if (seen !== undefined) markVisitedBlocks(map, seen);
+    this.#remember(key, visitedBlocksOf(map));
+    return { ...job, map };
+  }
+
+  #remember(key: string, visited: VisitedBlocks): void {
+    this.#visited.delete(key);
+    this.#visited.set(key, visited);
+    if (this.#visited.size <= VISITED_COUNT_MAX) return;
+    const oldest = this.#visited.keys().next();
+    if (oldest.done !== true) this.#visited.delete(oldest.value);
+  }
+
+  #keep({ fork, codeHash, map }: CompileJob, compiled: PublishedCode, module: Uint8Array<ArrayBuffer>): void {
+    const { form, functionCount, blocks } = compiled;
+    const visited = visitedBlocksOf(map);
+    this.#onDisk(() =>
+      this.#parts.store?.put({
+        generatorVersion: GENERATOR_VERSION,
+        codeHash,
+        fork,
+        form,
+        functionCount,
+        blocks: blocks ?? new Uint16Array(0),
+        visited,
+        module,
+      }),
+    );
+  }
+
+  #load(files: Iterator<CompiledCodeFile>): void {
+    const next = this.#onDisk(() => files.next());
+    if (next === undefined || next.done === true) {
+      this.#kept = null;
+      return;
+    }
+    const { codeHash, form, functionCount, blocks, visited, module } = next.value;
+    const fork = HARDFORKS.find((known) => known === next.value.fork);
+    if (fork === undefined || this.#visited.has(compileKey({ fork, codeHash }))) return;
+    this.#remember(compileKey({ fork, codeHash }), visited);
+    this.counters.loaded++;
+    const rest = { form, functionCount, blocks: blocks.length === 0 ? null : blocks, entries: [] };
+    this.#publish({ fork, codeHash, attempt: 0, compiled: publish({ bytes: module, ...rest }), compileMs: 0 });
+  }
+
+  /** The disk is a cache: when it fails, nothing more is kept. */
+  #onDisk<T>(work: () => T): T | undefined {
+    if (this.#isDiskFailing) return undefined;
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.#isDiskFailing = true;
+      return undefined;
+    }
+  }
+}
