@@ -32,6 +32,17 @@ const BURN = "0x8000 0x00 KECCAK256 POP ".repeat(12);
 const callTo = (target: string, input = "0x20 0x00", output = "0x20 0x00") =>
   `${output} ${input} 0x00 ${target} GAS CALL`;
 
+const byteOf = (number: number) => number.toString(16).padStart(2, "0");
+const WORD_OF_BYTES = Array.from({ length: 32 }, (_, i) => byteOf(i + 1)).join("");
+/** The second operand first, as the stack wants it: 7 and 3 with all signs. */
+const SIGNED_PAIRS = ["0x03 0x07", "0x03 0x06 NOT", "0x02 NOT 0x07", "0x02 NOT 0x06 NOT"];
+
+/** Returns the results of all expressions, one behind the other. */
+function resultsOf(expressions: readonly string[]): string {
+  const stores = expressions.map((expression, i) => `${expression} 0x${(32 * i).toString(16).padStart(4, "0")} MSTORE`);
+  return `${stores.join(" ")} MSIZE 0x00 RETURN`;
+}
+
 /** One line per class. */
 export const KNOWN_CASES: readonly KnownCase[] = [
   { about: "a PUSH cut short by the end of the code", a: "0x01 0x00 SSTORE raw:61ff" },
@@ -331,6 +342,28 @@ export const KNOWN_CASES: readonly KnownCase[] = [
     a: `0x00 0x00 0x00 0x00 B GAS STATICCALL 0x20 0x00 0x00 0x00 B GAS STATICCALL 0x00 MLOAD ADD ADD ${RETURN_WORD}`,
     b: `0x00 0x00 0x00 0x00 0x00 C 0x7530 CALL 0x00 0x00 0x00 0x00 C 0x7530 DELEGATECALL ADD ${RETURN_WORD}`,
     c: "0x07 0x05 SSTORE",
+  },
+  {
+    about: "a refused creation leaves no return data",
+    a: `${callTo("B")} 0x00 0x00 0xffffffffff CREATE RETURNDATASIZE ADD RETURNDATASIZE ${RETURN_WORD}`,
+    b: "0x40 0x00 RETURN",
+  },
+  {
+    about: "signs of quotients and rests",
+    a: resultsOf(["SDIV", "SMOD"].flatMap((name) => SIGNED_PAIRS.map((pair) => `${pair} ${name}`))),
+  },
+  {
+    about: "signs of shifted and extended words",
+    a: resultsOf([
+      ...[0, 1, 7, 8, 29, 30, 31, 32].map((n) => `0x${"80".repeat(32)} 0x${byteOf(n)} SIGNEXTEND`),
+      ...[0, 1, 29, 30, 31, 32].map((n) => `0x${WORD_OF_BYTES} 0x${byteOf(n)} BYTE`),
+      ...[0, 1, 63, 64, 65, 191, 192, 193, 255].map((n) => `0x${"80".repeat(32)} 0x${byteOf(n)} SAR`),
+      `0x${"80".repeat(32)} 0x0100 SAR`,
+    ]),
+  },
+  {
+    about: "comparisons across the sign",
+    a: resultsOf(["LT", "GT", "SLT", "SGT"].flatMap((name) => SIGNED_PAIRS.map((pair) => `${pair} ${name}`))),
   },
   {
     about: "calls of itself down to the greatest depth",
