@@ -52,7 +52,9 @@ const CODE_INDEX_ENTRY_COUNT = 1 << 15;
 const STACKS_SIZE_BYTES_MAX = 34 * 1024 * 1024;
 
 /** The part of a range that is left for EVM memories, when the stacks are taken off; see {@link layOutRange}. */
-const MEMORIES_SHARE = 0.45;
+const MEMORIES_SHARE = 0.39;
+/** Bytes of a range for each slot: what TSTORE costs with its operands fills the table last of all. */
+const RANGE_BYTES_PER_SLOT = 600;
 /** Frames that can be open at a time. */
 const OPEN_FRAME_COUNT_MAX = 1025;
 
@@ -111,22 +113,22 @@ function layOutRegions(layout: Layout, end: number, sizeBytes: number): void {
   layout.table(
     { index: CONTEXT.accountIndex, mask: CONTEXT.accountIndexMask },
     { records: CONTEXT.accounts, capacity: CONTEXT.accountCapacity },
-    { capacity: powerOfTwo(sizeBytes / 8192), recordSizeBytes: ACCOUNT_SIZE_BYTES },
+    { capacity: Math.floor(sizeBytes / 8192), recordSizeBytes: ACCOUNT_SIZE_BYTES },
   );
   layout.table(
     { index: CONTEXT.slotIndex, mask: CONTEXT.slotIndexMask },
     { records: CONTEXT.slots, capacity: CONTEXT.slotCapacity },
-    { capacity: powerOfTwo(sizeBytes / 1024), recordSizeBytes: SLOT_SIZE_BYTES },
+    { capacity: Math.floor(sizeBytes / RANGE_BYTES_PER_SLOT), recordSizeBytes: SLOT_SIZE_BYTES },
   );
   const journalSize = Math.floor(sizeBytes / 8 / JOURNAL_SIZE_BYTES) * JOURNAL_SIZE_BYTES;
   layout.region(CONTEXT.journal, CONTEXT.journalCapacityEnd, journalSize);
-  layout.region(CONTEXT.logs, CONTEXT.logsCapacityEnd, sizeBytes / 16);
+  layout.region(CONTEXT.logs, CONTEXT.logsCapacityEnd, sizeBytes / 32);
   layout.region(CONTEXT.input, CONTEXT.inputCapacityEnd, sizeBytes / 64);
   layout.set(CONTEXT.codeIndex, layout.take(4 * CODE_INDEX_ENTRY_COUNT));
   layout.set(CONTEXT.codeIndexMask, CODE_INDEX_ENTRY_COUNT - 1);
   layout.region(CONTEXT.code, CONTEXT.codeCapacityEnd, sizeBytes / 8);
   layout.set(CONTEXT.codeEnd, layout.field(CONTEXT.code));
-  layout.region(CONTEXT.returnDataRegion, CONTEXT.returnDataCapacityEnd, sizeBytes / 16);
+  layout.region(CONTEXT.returnDataRegion, CONTEXT.returnDataCapacityEnd, sizeBytes / 32);
   layout.set(CONTEXT.keccakCache, layout.take(KECCAK_CACHE_ENTRY_COUNT * KECCAK_CACHE_ENTRY_SIZE_BYTES));
   layout.set(CONTEXT.keccakCacheMask, KECCAK_CACHE_ENTRY_COUNT - 1);
   // Words are read up to 32 bytes past the end of what is checked.
@@ -180,13 +182,13 @@ class Layout {
     this.set(endField, start + Math.floor(sizeBytes / 32) * 32);
   }
 
-  /** An index of twice the entries, and records with a spare one behind the last. */
+  /** An index of at least twice the entries, and records with a spare one behind the last. */
   table(
     index: { index: number; mask: number },
     records: { records: number; capacity: number },
     size: { capacity: number; recordSizeBytes: number },
   ): void {
-    const entryCount = 2 * size.capacity;
+    const entryCount = powerOfTwoFrom(2 * size.capacity);
     this.set(index.index, this.take(entryCount * INDEX_ENTRY_SIZE_BYTES));
     this.set(index.mask, entryCount - 1);
     this.set(records.records, this.take((size.capacity + 1) * size.recordSizeBytes));
@@ -198,6 +200,6 @@ function align(sizeBytes: number): number {
   return Math.ceil(sizeBytes / 64) * 64;
 }
 
-function powerOfTwo(limit: number): number {
-  return 2 ** Math.floor(Math.log2(limit));
+function powerOfTwoFrom(least: number): number {
+  return 2 ** Math.ceil(Math.log2(least));
 }
