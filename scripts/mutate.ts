@@ -45,6 +45,12 @@ type Verdict = {
   readonly seconds: number;
 };
 
+/** Children that run; none outlives this process. */
+const living = new Set<Bun.Subprocess>();
+process.on("exit", () => {
+  for (const child of living) child.kill("SIGKILL");
+});
+
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 
 process.exitCode = await main(process.argv.slice(2));
@@ -129,11 +135,6 @@ async function tryOne(mutation: Mutation, copy: string): Promise<Verdict> {
     writeFileSync(path, source);
   }
 }
-
-const living = new Set<Bun.Subprocess>();
-process.on("exit", () => {
-  for (const child of living) child.kill("SIGKILL");
-});
 
 /** The first stage that does not pass in a copy of the tree; null when all do. */
 async function firstFailure(copy: string): Promise<string | null> {
