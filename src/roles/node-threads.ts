@@ -17,6 +17,7 @@ import type {
   NodeRegions,
   NodeSetup,
   Recovered,
+  SharedCore,
   ThreadKind,
   ThreadStart,
   ToThread,
@@ -149,6 +150,7 @@ export class NodeThreads {
   readonly #setup: NodeSetup;
   readonly #logger: Logger;
   readonly #listener: ThreadListener;
+  readonly #core: SharedCore | null;
   readonly #threads: NodeThread[] = [];
   /** Ends of the compile thread's ports, until it is started. */
   #compilePorts: MessagePort[] = [];
@@ -156,9 +158,17 @@ export class NodeThreads {
   #reportFailure: (error: Error) => void = () => {};
   #isFailed = false;
 
-  constructor(parts: { spawn: SpawnWorker; setup: NodeSetup; logger: Logger; listener: ThreadListener }) {
+  /** @param parts `core` null: the threads do not run our engine, or each makes its own core module */
+  constructor(parts: {
+    spawn: SpawnWorker;
+    setup: NodeSetup;
+    logger: Logger;
+    listener: ThreadListener;
+    core: SharedCore | null;
+  }) {
     this.#spawn = parts.spawn;
     this.#setup = parts.setup;
+    this.#core = parts.core;
     this.#logger = parts.logger;
     this.#listener = parts.listener;
     this.failed = new Promise((resolve) => {
@@ -186,6 +196,7 @@ export class NodeThreads {
       index,
       metricsIndex,
       kernels: kernelModules(),
+      core: this.#core,
       compilePorts: this.#compilePortsFor(kind),
       setup: this.#setup,
       recovered,

@@ -6,6 +6,7 @@
 import { writeFileSync } from "node:fs";
 import { RingReader } from "#base/ring.ts";
 import type { Genesis } from "#chain/genesis.ts";
+import { coreModuleOf } from "#evm/runtime/core-module.ts";
 import { NodeStatus } from "#formats/memory/node-status.ts";
 import { decodeLogPosition, LogMessage } from "#formats/memory/ring-messages.ts";
 import { FeedServer } from "#net/feed-server.ts";
@@ -34,7 +35,7 @@ import { PublishedWatch } from "./published-watch.ts";
 import { ReadPool } from "./read-pool.ts";
 import { rpcOptionsOf, SEND_WAIT_MS_MAX } from "./rpc-options.ts";
 import { runLoop } from "./threads/thread-loop.ts";
-import type { FromThread, NodeRegions, Recovered, ThreadKind } from "./threads/thread-protocol.ts";
+import type { FromThread, NodeRegions, Recovered, SharedCore, ThreadKind } from "./threads/thread-protocol.ts";
 
 /** What a role is started with. */
 export type NodeContext = {
@@ -150,6 +151,7 @@ export class Node {
     const threads: NodeThreads = new NodeThreads({
       spawn,
       setup,
+      core: options.engine === "wasm" ? sharedCoreOf(genesis) : null,
       logger,
       listener: (message, thread) => {
         if (message.type === "recovered") announceRecovery(message.recovered);
@@ -316,6 +318,12 @@ export class Node {
       return 0;
     });
   }
+}
+
+/** The core module of the newest fork that the chain knows: nearly always the one in force. */
+function sharedCoreOf({ spec }: Genesis): SharedCore {
+  const fork = spec.hardforkAt(BigInt(Number.MAX_SAFE_INTEGER), BigInt(Number.MAX_SAFE_INTEGER));
+  return { fork, module: coreModuleOf(fork) };
 }
 
 function reportRecovery(logger: Logger, recovered: Recovered): void {

@@ -45,6 +45,7 @@ function openThreads(jitMode: NodeOptions["jitMode"] = "off") {
       return worker as unknown as Worker;
     },
     setup,
+    core: null,
     logger: createLogger({ level: "debug", format: "json", write: (line) => lines.push(line) }),
     listener: (message, thread) => heard.push([message.type, `${thread.kind} ${thread.index}`]),
   });
@@ -56,7 +57,14 @@ const STOPPED: FromThread = { type: "stopped" };
 describe("node threads", () => {
   test("each is told its kind, its place and its metrics block", () => {
     const { threads, workers, setup } = openThreads();
-    const rest = { type: "start" as const, kernels: kernelModules(), compilePorts: [], setup, recovered: null };
+    const rest = {
+      type: "start" as const,
+      kernels: kernelModules(),
+      core: null,
+      compilePorts: [],
+      setup,
+      recovered: null,
+    };
     threads.start("execute", 0, null);
     threads.start("read", 0, null);
     threads.start("read", 1, null);

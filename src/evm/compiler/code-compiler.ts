@@ -87,11 +87,12 @@ export class CodeCompiler<Source> {
   step(): boolean {
     const queued = this.#queue.take();
     if (queued !== null) this.#compile(queued.job);
-    else if (this.#kept !== null) this.#load(this.#kept);
+    else if (this.#kept !== null) this.#loadNext(this.#kept);
     return this.#queue.length > 0 || this.#kept !== null;
   }
 
   #compile(given: CompileJob): void {
+    if (this.#takeKept(given)) return;
     const job = this.#withAllSeen(given);
     const { fork, codeHash, attempt } = job;
     try {
@@ -153,19 +154,31 @@ export class CodeCompiler<Source> {
     );
   }
 
-  #load(files: Iterator<CompiledCodeFile>): void {
+  /** A job for what an earlier process compiled and this one has not seen. @returns whether that answers it */
+  #takeKept(job: CompileJob): boolean {
+    if (this.#visited.has(compileKey(job))) return false;
+    const file = this.#onDisk(() => this.#parts.store?.find(job)) ?? null;
+    if (file === null) return false;
+    if (job.entryPoints.length === 0) return this.#load(file);
+    this.#remember(compileKey(job), file.visited);
+    return false;
+  }
+
+  #loadNext(files: Iterator<CompiledCodeFile>): void {
     const next = this.#onDisk(() => files.next());
-    if (next === undefined || next.done === true) {
-      this.#kept = null;
-      return;
-    }
-    const { codeHash, form, functionCount, blocks, visited, module } = next.value;
-    const fork = HARDFORKS.find((known) => known === next.value.fork);
-    if (fork === undefined || this.#visited.has(compileKey({ fork, codeHash }))) return;
+    if (next === undefined || next.done === true) this.#kept = null;
+    else this.#load(next.value);
+  }
+
+  /** @returns whether it was of use */
+  #load({ codeHash, fork: forkName, form, functionCount, blocks, visited, module }: CompiledCodeFile): boolean {
+    const fork = HARDFORKS.find((known) => known === forkName);
+    if (fork === undefined || this.#visited.has(compileKey({ fork, codeHash }))) return false;
     this.#remember(compileKey({ fork, codeHash }), visited);
     this.counters.loaded++;
     const rest = { form, functionCount, blocks: blocks.length === 0 ? null : blocks, entries: [] };
     this.#publish({ fork, codeHash, attempt: 0, compiled: publish({ bytes: module, ...rest }), compileMs: 0 });
+    return true;
   }
 
   /** The disk is a cache: when it fails, nothing more is kept. */

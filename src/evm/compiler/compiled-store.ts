@@ -49,6 +49,13 @@ export class CompiledStore {
     }
   }
 
+  /** What is kept for a byte code; null when there is nothing, or nothing that verifies. */
+  find(of: Pick<CompiledCodeFile, "fork" | "codeHash">): CompiledCodeFile | null {
+    const name = nameOf(of);
+    const file = this.#disk.exists(`${this.#directory}/${name}`) ? this.#read(name) : null;
+    return file?.generatorVersion === GENERATOR_VERSION ? file : null;
+  }
+
   /** Keeps compiled code. @throws {DiskError} when the disk is full or fails; the file is then absent or the one before */
   put(file: CompiledCodeFile): void {
     const name = nameOf(file);

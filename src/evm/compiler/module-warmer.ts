@@ -20,13 +20,10 @@ const WARM_UP_MS_MAX = 100;
 /** See the head of the file. */
 export class ModuleWarmer {
   readonly #thread: EvmThread;
-  readonly #frame: number;
 
-  /** @param thread over a range in which nothing else runs */
+  /** @param thread on which nothing runs meanwhile */
   constructor(thread: EvmThread) {
     this.#thread = thread;
-    this.#frame = thread.arena.firstFrame;
-    this.#prepareFrame();
   }
 
   /** Calls the functions of a module until they are hot or the time is over. */
@@ -42,19 +39,19 @@ export class ModuleWarmer {
       core: this.#thread.coreOf(fork),
     });
     const functions = Array.from({ length: functionCount }, (_, i) => table.get(1 + i) as (frame: number) => number);
+    const frame = this.#prepareFrame();
     const endMs = performance.now() + WARM_UP_MS_MAX;
     for (let done = 0; done < CALL_COUNT && performance.now() < endMs; done += ROUND) {
-      for (const run of functions) for (let i = 0; i < ROUND; i++) run(this.#frame);
+      for (const run of functions) for (let i = 0; i < ROUND; i++) run(frame);
     }
   }
 
   /** A frame of no code, without gas, with an empty stack and empty memory. */
-  #prepareFrame(): void {
-    const { bytes, words32 } = this.#thread.arena;
-    const frame = this.#frame;
+  #prepareFrame(): number {
+    const { bytes, words32, firstFrame: frame } = this.#thread.arena;
     bytes.fill(0, frame, frame + FRAME_SIZE_BYTES);
     const stack = this.#thread.field(CONTEXT.stacks);
-    const entry = this.#thread.field(CONTEXT.code);
+    const entry = this.#thread.field(CONTEXT.input);
     bytes.fill(0, entry, entry + CODE_ENTRY_SIZE_BYTES);
     for (const [field, value] of [
       [FRAME.stack, stack],
@@ -64,5 +61,6 @@ export class ModuleWarmer {
     ] as const) {
       words32[(frame + field) >>> 2] = value;
     }
+    return frame;
   }
 }

@@ -2,46 +2,58 @@
 //
 //   jobs (one port per thread) ─▶ queue ─▶ CodeCompiler ─▶ results (all ports), files
 
+import { must } from "#base/assert.ts";
 import { toHex } from "#base/hex.ts";
+import { parseGenesisDocument } from "#chain/genesis.ts";
 import { CodeCompiler } from "#evm/compiler/code-compiler.ts";
 import type { CompileAnswer } from "#evm/compiler/compile-link.ts";
 import type { CompileJob, CompileResult } from "#evm/compiler/compile-service.ts";
 import { CompiledStore } from "#evm/compiler/compiled-store.ts";
+import { CoreWarmUp } from "#evm/compiler/core-warm-up.ts";
 import { ModuleWarmer } from "#evm/compiler/module-warmer.ts";
-import { EvmThread } from "#evm/runtime/thread.ts";
 import { attachMetrics } from "#observability/metrics.ts";
 import { RealDisk } from "#storage/real-disk.ts";
 import { COMPILED_DIRECTORY } from "../data-layout.ts";
 import { following } from "./following-counter.ts";
+import { adoptCore } from "./node-engine.ts";
 import { describeError, logThrough } from "./thread-loop.ts";
 import type { ThreadPort, ThreadStart } from "./thread-protocol.ts";
 
+/** The rest of the node starts first: it needs the cores more. */
+const WARM_UP_DELAY_MS = 500;
+
 /** Runs the compile thread; it ends with the process. Whatever happens to it, byte code goes on in the interpreter. */
 export async function runCompileThread(start: ThreadStart, port: ThreadPort): Promise<void> {
-  const thread = new CompileThread(start, port);
+  adoptCore(start);
+  const { spec } = parseGenesisDocument(start.setup.genesisDocument);
+  const { fork } = must(start.core, "the engine's core module");
+  const { regions } = start.setup;
+  const warmUp = await CoreWarmUp.create(spec, fork, { memory: regions.arena, ...regions.evm.compile });
+  const thread = new CompileThread(start, port, warmUp);
   for (const [source, jobs] of start.compilePorts.entries()) {
     jobs.onmessage = ({ data }: MessageEvent<CompileJob>) => thread.offer(data, source);
   }
   port.post({ type: "ready" });
-  thread.wake();
+  setTimeout(() => thread.wake(), WARM_UP_DELAY_MS);
 }
 
 class CompileThread {
   readonly #ports: readonly MessagePort[];
   readonly #compiler: CodeCompiler<number>;
+  readonly #warmUp: CoreWarmUp;
   readonly #meters: (() => void)[];
   #isAwake = false;
 
-  constructor(start: ThreadStart, port: ThreadPort) {
+  constructor(start: ThreadStart, port: ThreadPort, warmUp: CoreWarmUp) {
     const { options, regions, dataDirectory } = start.setup;
     const metrics = attachMetrics(regions.metrics, start.metricsIndex);
     this.#ports = start.compilePorts;
-    const warmer = new ModuleWarmer(new EvmThread({ memory: regions.arena, ...regions.evm.compile }));
+    this.#warmUp = warmUp;
     const store = new CompiledStore(new RealDisk(dataDirectory), COMPILED_DIRECTORY, options.jitCacheBytes);
     this.#compiler = new CodeCompiler<number>({
       queueLengthMax: options.jitQueueLimit,
       store: options.ephemeral ? null : store,
-      warmer,
+      warmer: new ModuleWarmer(warmUp.thread),
       publish: (result) => this.#publish(result),
       drop: ({ job: { fork, codeHash }, source }) => this.#answer(source, { kind: "dropped", fork, codeHash }),
       onFailure: ({ codeHash }, error) => {
@@ -75,12 +87,21 @@ class CompileThread {
   wake(): void {
     if (this.#isAwake) return;
     this.#isAwake = true;
-    const step = () => {
-      this.#isAwake = this.#compiler.step();
-      for (const bringUp of this.#meters) bringUp();
-      if (this.#isAwake) setImmediate(step);
-    };
-    setImmediate(step);
+    setImmediate(() => void this.#work());
+  }
+
+  async #work(): Promise<void> {
+    while (await this.#step()) await new Promise((resolve) => setImmediate(resolve));
+    this.#isAwake = false;
+  }
+
+  /** Jobs first, then the interpreter, then what is on disk. @returns whether there may be more to do */
+  async #step(): Promise<boolean> {
+    const warms = this.#compiler.queueLength === 0 && !this.#warmUp.isDone;
+    if (warms) await this.#warmUp.step();
+    const isMore = warms || this.#compiler.step();
+    for (const bringUp of this.#meters) bringUp();
+    return isMore;
   }
 
   #publish(result: CompileResult): void {

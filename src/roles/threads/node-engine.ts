@@ -3,6 +3,7 @@
 import type { ChainSpec } from "#chain/chain-spec.ts";
 import type { Engine } from "#evm/engine.ts";
 import { createReferenceEngine } from "#evm/reference/engine.ts";
+import { adoptCoreModule } from "#evm/runtime/core-module.ts";
 import { createWasmEngine, type WasmEngine, type WasmEngineOptions } from "#evm/wasm-engine.ts";
 import { EXIT_REASONS } from "#formats/memory/evm-arena.ts";
 import { attachMetrics, type Metrics } from "#observability/metrics.ts";
@@ -29,11 +30,17 @@ export async function openNodeEngine(start: ThreadStart, spec: ChainSpec, range:
     const used = metrics.counter("engine_used_total", { kind: "reference" });
     return { engine: counted.engine, updateMeters: paced([following(used, counted.runCount)]) };
   }
+  adoptCore(start);
   const engine = await createWasmEngine(spec, {
     ...tieringOf(start),
     range: { memory: regions.arena, ...range },
   });
   return { engine, updateMeters: paced(followEngine(engine, metrics)) };
+}
+
+/** Takes the core module that the main thread made. */
+export function adoptCore({ core }: ThreadStart): void {
+  if (core !== null) adoptCoreModule(core.fork, core.module);
 }
 
 function tieringOf({ setup, compilePorts }: ThreadStart): Omit<WasmEngineOptions, "range"> {

@@ -3,6 +3,7 @@
 
 import type { DoorbellHandle } from "#base/doorbell.ts";
 import type { RingHandle } from "#base/ring.ts";
+import type { Hardfork } from "#chain/hardforks.ts";
 import type { KernelModules } from "#crypto/thread-kernels.ts";
 import type { NodeStatusHandle } from "#formats/memory/node-status.ts";
 import type { ChainIdentity } from "#formats/wire/record.ts";
@@ -76,6 +77,8 @@ export type ThreadStart = {
   readonly metricsIndex: number;
   /** Kernels that the main thread has compiled, with their optimized code. */
   readonly kernels: KernelModules;
+  /** The engine's core module, made once for all threads; null when another engine runs. */
+  readonly core: SharedCore | null;
   /**
    * To the compile thread, for a thread that runs byte code; to each of those threads, for the compile thread. Empty for others, and
    * when nothing is compiled.
@@ -85,6 +88,9 @@ export type ThreadStart = {
   /** What the owner of the state table found; null for the threads that start before it. */
   readonly recovered: Recovered | null;
 };
+
+/** The core module of a fork. */
+export type SharedCore = { readonly fork: Hardfork; readonly module: WebAssembly.Module };
 
 /** What recovery did. */
 export type Recovered = {

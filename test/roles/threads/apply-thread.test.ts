@@ -188,6 +188,7 @@ class Rig {
       index: 0,
       metricsIndex,
       kernels: kernelModules(),
+      core: null,
       compilePorts: [],
       setup,
       recovered,

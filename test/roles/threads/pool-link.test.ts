@@ -43,6 +43,7 @@ function startOf(role: NodeOptions["role"], index: number, regions: Partial<Node
     index,
     metricsIndex: 1,
     kernels: kernelModules(),
+    core: null,
     compilePorts: [],
     setup,
     recovered: null,
