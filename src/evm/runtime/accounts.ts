@@ -5,6 +5,7 @@ import {
   ACCOUNT_FLAG_DIRTY,
   ACCOUNT_FLAG_EXISTS,
   ACCOUNT_FLAG_TOUCHED,
+  CODE_ENTRY,
   CONTEXT,
   FRAME,
 } from "#formats/memory/evm-arena.ts";
@@ -15,7 +16,9 @@ import type { Limb, Word } from "../words/word.ts";
 import { accountNamed } from "./access.ts";
 import type { Core, CoreFunction } from "./core.ts";
 import { charge, expandOrReturn } from "./evm-memory.ts";
-import { wordBits, wordParam, wordsOf } from "./word-memory.ts";
+import { memoryAbove } from "./frames.ts";
+import { EXHAUSTED } from "./status.ts";
+import { returnHalt, wordBits, wordParam, wordsOf } from "./word-memory.ts";
 
 /** The precompile whose touch outlives a revert. @see EIP-161, mainnet block 2,675,119 */
 const RIPEMD_PRECOMPILE = 3;
@@ -96,11 +99,27 @@ function emitExtCodeCopy(core: Core, code: Code): void {
   code.if(i64.ne(size, 0), () => {
     const target = i32.add(i32.load(frame, FRAME.memory), i32.wrap(destination));
     const codeSize = code.i32(i32.load(account, ACCOUNT.codeSize));
-    // The first field of a code entry is the address of its bytes; without code nothing is read there.
-    const bytes = i32.load(i32.load(account, ACCOUNT.codeEntry));
+    const entry = code.i32(i32.load(account, ACCOUNT.codeEntry));
+    const bytes = code.i32(memoryAbove(frame));
+    code.if(
+      entry,
+      () => code.set(bytes, i32.load(entry, CODE_ENTRY.code)),
+      () => emitPlaceCode(core, code, { account, size: codeSize, bytes }),
+    );
     core.call(code, "copyPadded", target, bytes, codeSize, offset, i32.wrap(size));
   });
   code.return(gas);
+}
+
+/** Puts a code that has no entry above the frame's memory, for the moment. */
+function emitPlaceCode(core: Core, code: Code, at: { account: Var<"i32">; size: Var<"i32">; bytes: Var<"i32"> }): void {
+  code.if(at.size, () => {
+    code.if(i32.gtU(i32.add(at.bytes, at.size), core.field(CONTEXT.memoriesEnd)), () => {
+      core.fail(code, EXHAUSTED);
+      returnHalt(code, EXHAUSTED);
+    });
+    core.call(code, "placeCode", at.account, at.bytes);
+  });
 }
 
 function emitTouch(core: Core, code: Code): void {

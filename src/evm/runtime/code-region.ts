@@ -1,5 +1,7 @@
 // Byte codes that the thread knows: entries found by hash, each with a padded copy of the code and a map of its jump
-// destinations. Entries outlive transactions; the JavaScript side starts the region over when it is nearly full.
+// destinations. Entries outlive transactions; the JavaScript side starts the region over when it is nearly full. Within one
+// transaction it may fill up: a code that finds no room has no entry, its account knows the size alone, and every frame that
+// runs it gets a copy of its own.
 
 import {
   ACCOUNT,
@@ -16,7 +18,6 @@ import { emitJumpMap } from "../bytecode/jump-map.ts";
 import type { Core } from "./core.ts";
 import { foldLimbs } from "./hashing.ts";
 import { appendEntry } from "./journal.ts";
-import { EXHAUSTED } from "./status.ts";
 import { copyWord } from "./word-memory.ts";
 
 /** No amount of gas burnt is enough: until the JavaScript side says otherwise, code is never hot. */
@@ -71,10 +72,7 @@ function emitAddCode(core: Core, code: Code): void {
     i32.gtU(end, core.field(CONTEXT.codeCapacityEnd)),
     i32.gtU(i32.shl(count, 1), core.field(CONTEXT.codeIndexMask)),
   );
-  code.if(isFull, () => {
-    core.fail(code, EXHAUSTED);
-    code.return(0);
-  });
+  code.if(isFull, () => code.return(0));
   code.fill(entry, 0, i32.sub(end, entry));
   code.store32(entry, CODE_ENTRY.code, bytes);
   code.store32(entry, CODE_ENTRY.size, size);
@@ -101,7 +99,11 @@ function emitDeployCode(core: Core, code: Code): void {
   const entry = code.i32(core.call32(code, "findCode", hash));
   code.if(i32.eqz(entry), () => {
     code.set(entry, core.call32(code, "addCode", hash, size));
-    code.if(i32.eqz(entry), () => code.return());
+    code.if(i32.eqz(entry), () => {
+      code.store32(account, ACCOUNT.codeSize, size);
+      core.call(code, "keepCode", account, bytes, size);
+      code.return();
+    });
     const copy = code.i32(i32.load(entry, CODE_ENTRY.code));
     code.copy(copy, bytes, size);
     core.call(code, "analyze", copy, size, i32.load(entry, CODE_ENTRY.map));

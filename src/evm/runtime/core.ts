@@ -16,8 +16,12 @@ export const HOST_FUNCTIONS = {
   loadAccount: { params: [ADDRESS], results: [] },
   /** (slot) Fills value and original value. */
   loadSlot: { params: [ADDRESS], results: [] },
-  /** (account) Asks for the account's code, and makes a code entry for its hash when there is none. */
+  /** (account) Asks for the account's code, and makes a code entry for its hash when there is none and room is left. */
   loadCode: { params: [ADDRESS], results: [] },
+  /** (account, address) Writes the bytes of a code that has no entry. */
+  placeCode: { params: [ADDRESS, ADDRESS], results: [] },
+  /** (account, code, size) New code was deployed for which there is no entry. */
+  keepCode: { params: [ADDRESS, ADDRESS, "i32"], results: [] },
   /** (account) → whether the Host has slots of it. */
   hasStorage: { params: [ADDRESS], results: ["i32"] },
   /** (code entry) New code was deployed. */

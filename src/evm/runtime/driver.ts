@@ -44,6 +44,7 @@ function emitStart(core: Core, code: Code): void {
     () => emitStartCreation(core, code, frame, caller),
     () => emitStartCall(core, code, frame, caller),
   );
+  code.if(core.field(CONTEXT.failure), () => code.return(core.field(CONTEXT.failure)));
   code.return(SWITCHED);
 }
 

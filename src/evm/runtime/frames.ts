@@ -41,13 +41,51 @@ export function memoryAbove(frame: Var<"i32">) {
 
 function emitEnterCode(core: Core, code: Code): void {
   const frame = code.param(0, "i32");
-  const entry = code.i32(i32.load(code.param(1, "i32"), ACCOUNT.codeEntry));
-  code.store32(frame, FRAME.code, i32.load(entry, CODE_ENTRY.code));
-  code.store32(frame, FRAME.codeSize, i32.load(entry, CODE_ENTRY.size));
-  code.store32(frame, FRAME.codeMap, i32.load(entry, CODE_ENTRY.map));
-  code.store32(frame, FRAME.codeEntry, entry);
-  code.store32(frame, FRAME.entry, i32.load(entry, CODE_ENTRY.entry));
-  emitEnter(core, code, frame, code.param(2, "i32"));
+  const account = code.param(1, "i32");
+  const memory = code.param(2, "i32");
+  const entry = code.i32(i32.load(account, ACCOUNT.codeEntry));
+  code.store32(frame, FRAME.codeSize, i32.load(account, ACCOUNT.codeSize));
+  code.if(
+    entry,
+    () => {
+      code.store32(frame, FRAME.code, i32.load(entry, CODE_ENTRY.code));
+      code.store32(frame, FRAME.codeMap, i32.load(entry, CODE_ENTRY.map));
+      code.store32(frame, FRAME.codeEntry, entry);
+      code.store32(frame, FRAME.entry, i32.load(entry, CODE_ENTRY.entry));
+    },
+    () => emitOwnCode(core, code, { frame, memory, copy: (bytes) => core.call(code, "placeCode", account, bytes) }),
+  );
+  emitEnter(core, code, frame, memory);
+}
+
+/**
+ * Gives a frame code of its own, with padding and map, at `memory`, which then begins behind it. `FRAME.codeSize` is set.
+ * @param at.copy emits how the bytes come to an address
+ */
+function emitOwnCode(
+  core: Core,
+  code: Code,
+  at: { frame: Var<"i32">; memory: Var<"i32">; copy: (bytes: Var<"i32">) => void },
+): void {
+  const { frame, memory } = at;
+  const size = code.i32(i32.load(frame, FRAME.codeSize));
+  const bytes = code.i32(memory);
+  const map = code.i32(i32.add(bytes, paddedCodeSize(size)));
+  code.set(memory, alignWord(i32.add(map, paddedCodeSize(size))));
+  code.if(
+    i32.gtU(memory, core.field(CONTEXT.memoriesEnd)),
+    () => core.fail(code, EXHAUSTED),
+    () => {
+      at.copy(bytes);
+      const end = i32.add(bytes, size);
+      code.fill(end, 0, i32.sub(memory, end));
+      core.call(code, "analyze", bytes, size, map);
+    },
+  );
+  code.store32(frame, FRAME.code, bytes);
+  code.store32(frame, FRAME.codeMap, map);
+  code.store32(frame, FRAME.codeEntry, 0);
+  code.store32(frame, FRAME.entry, 0);
 }
 
 // What is the same for every frame. Its stack begins where that of the frame below ends.
@@ -90,25 +128,9 @@ function emitEnterCreation(core: Core, code: Code): void {
     code.store64(account, ACCOUNT.nonce, core.rules.contractNonce);
   }
   core.call(code, "transfer", creator, account, i32.add(frame, FRAME.value));
-  // Creation code lives below the frame's memory, and goes with it.
-  const bytes = code.i32(code.param(2, "i32"));
-  const map = code.i32(i32.add(bytes, paddedCodeSize(size)));
-  const memory = code.i32(alignWord(i32.add(map, paddedCodeSize(size))));
-  code.if(
-    i32.gtU(memory, core.field(CONTEXT.memoriesEnd)),
-    () => core.fail(code, EXHAUSTED),
-    () => {
-      code.copy(bytes, from, size);
-      const end = i32.add(bytes, size);
-      code.fill(end, 0, i32.sub(memory, end));
-      core.call(code, "analyze", bytes, size, map);
-    },
-  );
-  code.store32(frame, FRAME.code, bytes);
+  const memory = code.param(2, "i32");
   code.store32(frame, FRAME.codeSize, size);
-  code.store32(frame, FRAME.codeMap, map);
-  code.store32(frame, FRAME.codeEntry, 0);
-  code.store32(frame, FRAME.entry, 0);
+  emitOwnCode(core, code, { frame, memory, copy: (bytes) => code.copy(bytes, from, size) });
   code.store32(frame, FRAME.flags, FRAME_FLAG_CREATE);
   code.store32(frame, FRAME.inputSize, 0);
   code.store32(frame, FRAME.returnSize, 0);

@@ -2,10 +2,11 @@
 // kept, and the run ends with FAILED; the machine throws it again.
 
 import { must } from "#base/assert.ts";
-import type { Hardfork } from "#chain/hardforks.ts";
+import { type Hardfork, isAtLeast } from "#chain/hardforks.ts";
 import { KECCAK_EMPTY } from "#crypto/keccak256.ts";
 import {
   ACCOUNT,
+  ACCOUNT_FLAG_DELEGATED,
   ACCOUNT_FLAG_EXISTS,
   ACCOUNT_SIZE_BYTES,
   CODE_ENTRY,
@@ -13,9 +14,10 @@ import {
   SLOT,
 } from "#formats/memory/evm-arena.ts";
 import type { AccountState } from "#formats/wire/diff.ts";
+import { delegationTarget } from "../delegation.ts";
 import type { Host } from "../host.ts";
 import { type Precompile, precompilesAt } from "../precompiles/table.ts";
-import { readAddress, readCount, readHash, writeCount, writeHash, writeInteger } from "./arena-words.ts";
+import { readAddress, readCount, readHash, writeAddress, writeCount, writeHash, writeInteger } from "./arena-words.ts";
 import type { HOST_FUNCTIONS } from "./core.ts";
 import type { CoreExports } from "./core-module.ts";
 import type { Arena } from "./range.ts";
@@ -53,6 +55,8 @@ export class HostBridge {
   failure: unknown = null;
   /** The account behind each account record, as the Host gave it. */
   readonly loaded: (AccountState | null)[] = [];
+  /** Codes that found no room in the run, by account record. */
+  readonly withoutEntry = new Map<number, Uint8Array>();
   listener: CodeListener | null = null;
   readonly #arena: Arena;
   #run: Run | null = null;
@@ -70,6 +74,7 @@ export class HostBridge {
     this.#precompiles = precompilesAt(run.fork);
     this.failure = null;
     this.loaded.length = 0;
+    if (this.withoutEntry.size > 0) this.withoutEntry.clear();
   }
 
   /** The run is over: nothing of its Host is kept. */
@@ -108,6 +113,11 @@ export class HostBridge {
           this.#keepFailure(error);
         }
       },
+      placeCode: (account, address) => this.#guard(() => this.#placeCode(account! >>> 0, address! >>> 0)),
+      keepCode: (account, code, size) =>
+        this.#guard(() =>
+          this.withoutEntry.set(account! >>> 0, this.#arena.bytes.slice(code! >>> 0, (code! >>> 0) + size!)),
+        ),
       hasStorage: (account) => this.#guard(() => this.#hasStorage(account! >>> 0)) ?? 0,
       codeDeployed: (entry) => this.#guard(() => this.#codeLoaded(entry! >>> 0)),
       hostBlockHash: (number, output) => this.#guard(() => this.#blockHash(number! >>> 0, output! >>> 0)),
@@ -175,11 +185,30 @@ export class HostBridge {
     const code = must(host.code(hash), "the code of an account is missing from the state");
     if (core.findCode(record + ACCOUNT.codeHash) !== 0) return;
     const entry = core.addCode(record + ACCOUNT.codeHash, code.length) >>> 0;
-    if (entry === 0) return;
+    if (entry === 0) {
+      this.#keepWithoutEntry(record, code);
+      return;
+    }
     const at = words32[(entry + CODE_ENTRY.code) >>> 2]!;
     bytes.set(code, at);
     core.analyze(at, code.length, words32[(entry + CODE_ENTRY.map) >>> 2]!);
     this.#codeLoaded(entry);
+  }
+
+  /** The region of codes is full for the rest of the run. */
+  #keepWithoutEntry(record: number, code: Uint8Array): void {
+    const { words32 } = this.#arena;
+    this.withoutEntry.set(record, code);
+    words32[(record + ACCOUNT.codeSize) >>> 2] = code.length;
+    const target = isAtLeast(this.#current.fork, "prague") ? delegationTarget(code) : null;
+    if (target === null) return;
+    const flags = (record + ACCOUNT.flags) >>> 2;
+    words32[flags] = words32[flags]! | ACCOUNT_FLAG_DELEGATED;
+    writeAddress(this.#arena, record + ACCOUNT.delegate, target);
+  }
+
+  #placeCode(record: number, address: number): void {
+    this.#arena.bytes.set(must(this.withoutEntry.get(record), "a code without an entry was kept"), address);
   }
 
   #codeLoaded(entry: number): void {

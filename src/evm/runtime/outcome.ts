@@ -1,6 +1,7 @@
 // What a run left behind: halt, gas, output and logs out of the arena, and, when it succeeded, its writes into the Host, in the
 // order in which the transaction first met the accounts and slots.
 
+import { must } from "#base/assert.ts";
 import { EMPTY_BYTES } from "#base/bytes.ts";
 import type { Address, Hash32 } from "#chain/primitives.ts";
 import type { Log } from "#chain/receipt.ts";
@@ -99,14 +100,15 @@ function accountsWith(arena: Arena, flag: number): readonly Address[] {
   return found ?? NOTHING;
 }
 
-function writeAccounts({ arena, bridge, host }: FinishedRun): void {
+function writeAccounts(run: FinishedRun): void {
+  const { arena, bridge, host } = run;
   const first = field(arena, CONTEXT.accounts);
   const end = first + field(arena, CONTEXT.accountCount) * ACCOUNT_SIZE_BYTES;
   for (let record = first; record < end; record += ACCOUNT_SIZE_BYTES) {
     const flags = arena.words32[(record + ACCOUNT.flags) >>> 2]!;
     if ((flags & ACCOUNT_FLAG_DIRTY) === 0) continue;
     const before = bridge.loaded[bridge.indexOf(record)] ?? null;
-    const codeHash = (flags & ACCOUNT_FLAG_CODE_NEW) === 0 ? (before?.codeHash ?? null) : putCode(arena, host, record);
+    const codeHash = (flags & ACCOUNT_FLAG_CODE_NEW) === 0 ? (before?.codeHash ?? null) : putCode(run, record);
     host.setAccount(readAddress(arena, record + ACCOUNT.address), {
       nonce: arena.words64[(record + ACCOUNT.nonce) >>> 3]!,
       balance: readInteger(arena, record + ACCOUNT.balance),
@@ -115,8 +117,10 @@ function writeAccounts({ arena, bridge, host }: FinishedRun): void {
   }
 }
 
-function putCode({ bytes, words32 }: Arena, host: Host, record: number): Hash32 {
+function putCode({ arena, bridge, host }: FinishedRun, record: number): Hash32 {
+  const { bytes, words32 } = arena;
   const entry = words32[(record + ACCOUNT.codeEntry) >>> 2]!;
+  if (entry === 0) return host.putCode(must(bridge.withoutEntry.get(record), "a code without an entry was kept"));
   return host.putCode(
     copyOf(bytes, words32[(entry + CODE_ENTRY.code) >>> 2]!, words32[(entry + CODE_ENTRY.size) >>> 2]!),
   );

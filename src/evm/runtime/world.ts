@@ -168,12 +168,12 @@ function emitNewRecord(
 
 function emitEnsureCode(core: Core, code: Code): void {
   const account = code.param(0, "i32");
-  code.if(i32.load(account, ACCOUNT.codeEntry), () => code.return());
+  code.if(i32.load(account, ACCOUNT.codeSize), () => code.return());
   code.if(i32.eqz(hasCode(account)), () => code.return());
   // The Host is asked even where the thread knows the code: it may keep account of what is read.
   core.call(code, "loadCode", account);
   const entry = code.i32(core.call32(code, "findCode", i32.add(account, ACCOUNT.codeHash)));
-  // Otherwise the import has noted the failure.
+  // Otherwise there was no room, and the import has filled the record; or it has noted a failure.
   code.if(entry, () => {
     code.store32(account, ACCOUNT.codeEntry, entry);
     code.store32(account, ACCOUNT.codeSize, i32.load(entry, CODE_ENTRY.size));

@@ -130,6 +130,56 @@ test("codes beyond the region start it over, and each is found again", async () 
   expect(startsOver).toBeGreaterThan(0);
 });
 
+describe("codes beyond the region within one transaction", () => {
+  const FIRST = 0x10000;
+  const COUNT = 120;
+
+  /** Contracts of 24 KiB, each of which adds its number to slot 0 of its caller; the last one is reached by a delegation. */
+  function crowd(source: string): MemoryHost {
+    const host = worldWith(source);
+    for (let i = 0; i < COUNT; i++) {
+      const code = new Uint8Array(24_576);
+      code.set(fromHex(assemble(`${(i + 1).toString(16)} 0 SLOAD ADD 0 SSTORE`)));
+      code[24_575] = i;
+      fund(host, addressOf(FIRST + i), 0n, toBareHex(code), 1n);
+    }
+    fund(host, HELPER, 0n, `ef0100${toBareHex(addressOf(FIRST + COUNT - 1))}`, 1n);
+    return host;
+  }
+
+  async function expectSameWithCrowd(source: string): Promise<void> {
+    const before = { ...small.counters.fallbacks };
+    const [host, expectedHost] = [crowd(source), crowd(source)];
+    const outcome = await outcomeOf(small, host);
+    expect(outcome).toEqual(await outcomeOf(reference, expectedHost));
+    expect(outcome.halt).toBeNull();
+    expect(imprint(host)).toBe(imprint(expectedHost));
+    expect(small.counters.fallbacks).toEqual(before);
+  }
+
+  const callAll = `${(FIRST + COUNT).toString(16)} loop: 1 SWAP1 SUB 0 0 0 0 DUP5 GAS DELEGATECALL POP
+    DUP1 ${FIRST.toString(16)} LT @loop JUMPI POP`;
+
+  test("run all the same, again and again, and through a delegation", async () => {
+    await expectSameWithCrowd(
+      `${callAll} ${callAll.replaceAll("loop", "again")} 0 0 0 0 abcd GAS DELEGATECALL 1 SSTORE`,
+    );
+  });
+
+  test("are measured, copied and hashed", async () => {
+    const last = (FIRST + 1).toString(16);
+    await expectSameWithCrowd(`${callAll} ${last} EXTCODESIZE 1 SSTORE ${last} EXTCODEHASH 2 SSTORE
+      40 5ff0 0 ${last} EXTCODECOPY 0 MLOAD 3 SSTORE 20 MLOAD 4 SSTORE abcd EXTCODESIZE 5 SSTORE`);
+  });
+
+  test("are deployed and run", async () => {
+    // The creation code deploys two bytes: ADDRESS SELFDESTRUCT.
+    const create = `6130ff6000526002601ef3 0 MSTORE b 15 0 CREATE`;
+    await expectSameWithCrowd(`${callAll} ${create} DUP1 EXTCODESIZE 1 SSTORE DUP1 EXTCODEHASH 2 SSTORE
+      0 0 0 0 7 DUP6 GAS CALL 3 SSTORE EXTCODESIZE 4 SSTORE ${create} EXTCODESIZE 5 SSTORE 0 0 0 0 1234 GAS STATICCALL POP`);
+  });
+});
+
 test("when generations wrap, no record of an old one is found", async () => {
   const { thread } = small;
   const host = worldWith("0 SLOAD 1 ADD DUP1 0 SSTORE 0 TLOAD ADD 7 0 TSTORE 0 MSTORE 20 0 RETURN");
