@@ -19,6 +19,10 @@ export interface Host {
   originalSlot(address: Address, slot: Hash32): Hash32;
   /** The byte code with this hash; null when no such code is known. */
   code(codeHash: Hash32): Uint8Array | null;
+  /** The size of the byte code with this hash; -1 when no such code is known. */
+  codeSize(codeHash: Hash32): number;
+  /** Writes the byte code into `into` from `at`, where there is room for `codeSize` bytes. @returns whether it is known */
+  copyCode(codeHash: Hash32, into: Uint8Array, at: number): boolean;
   /** The slots of an account that hold a value other than zero. */
   slotsOf(address: Address): Iterable<Hash32>;
 

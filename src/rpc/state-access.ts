@@ -197,6 +197,22 @@ class WatchedSource implements StateSource {
     }
   }
 
+  codeSize(codeHash: Hash32): number {
+    try {
+      return this.#state.codeSize(codeHash);
+    } catch (error) {
+      throw this.#noted(error);
+    }
+  }
+
+  copyCode(codeHash: Hash32, into: Uint8Array, at: number): boolean {
+    try {
+      return this.#state.copyCode(codeHash, into, at);
+    } catch (error) {
+      throw this.#noted(error);
+    }
+  }
+
   slotsOf(address: Address): Iterable<Hash32> {
     try {
       // Collected here, so that a version that goes away while iterating is noticed here too.

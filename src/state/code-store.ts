@@ -82,12 +82,21 @@ export class CodeStore {
 
   /** A copy of the code with this id. */
   bytesOf(id: number): Uint8Array {
-    if (id === NO_CODE_ID) return new Uint8Array(0);
-    const entry = id * CODE_WORDS;
-    const offset = 4 * this.#memory.codeTable[entry + CODE_OFFSET]!;
-    const copied = new Uint8Array(this.#memory.codeTable[entry + CODE_SIZE]!);
-    copied.set(this.#memory.codeBytes.subarray(offset, offset + copied.length));
+    const copied = new Uint8Array(this.sizeOf(id));
+    this.copyTo(id, copied, 0);
     return copied;
+  }
+
+  /** Size of the code with this id. */
+  sizeOf(id: number): number {
+    return id === NO_CODE_ID ? 0 : this.#memory.codeTable[id * CODE_WORDS + CODE_SIZE]!;
+  }
+
+  /** Writes the code with this id into `into`, from `at`. */
+  copyTo(id: number, into: Uint8Array, at: number): void {
+    if (id === NO_CODE_ID) return;
+    const offset = 4 * this.#memory.codeTable[id * CODE_WORDS + CODE_OFFSET]!;
+    into.set(this.#memory.codeBytes.subarray(offset, offset + this.sizeOf(id)), at);
   }
 
   /** Appends a code that is not known yet; the caller has checked that it fits. Returns its id. */

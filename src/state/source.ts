@@ -12,6 +12,10 @@ export interface StateSource {
   slot(address: Address, slot: Hash32): Uint8Array;
   /** The code with this keccak256 hash, or null when it is not known; the empty code is always known. */
   code(codeHash: Hash32): Uint8Array | null;
+  /** The code's size in bytes without its bytes; -1 when it is not known. */
+  codeSize(codeHash: Hash32): number;
+  /** Writes the code into `into` from `at`, where there is room for `codeSize` bytes. @returns whether it is known */
+  copyCode(codeHash: Hash32, into: Uint8Array, at: number): boolean;
   /** The account's slots that hold a value other than zero, in no particular order. */
   slotsOf(address: Address): Iterable<Hash32>;
 }

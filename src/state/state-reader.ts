@@ -99,6 +99,19 @@ export class StateReader {
     return id < 0 ? null : this.codes.bytesOf(id);
   }
 
+  /** Size of the code with this hash; -1 when it is not known. */
+  codeSize(codeHash: Hash32): number {
+    const id = this.codes.find(codeHash);
+    return id < 0 ? -1 : this.codes.sizeOf(id);
+  }
+
+  /** Writes the code with this hash into `into`, from `at`; false when it is not known. */
+  copyCode(codeHash: Hash32, into: Uint8Array, at: number): boolean {
+    const id = this.codes.find(codeHash);
+    if (id >= 0) this.codes.copyTo(id, into, at);
+    return id >= 0;
+  }
+
   /** Key index of the account's youngest slot, whatever its version; -1 when it has none. */
   firstSlot(accountIndex: number): number {
     const words = this.memory.piece(accountIndex);

@@ -118,6 +118,14 @@ export class StateTable implements StateSource, KeyIndexView, KeyNames {
     return this.#reader.code(codeHash);
   }
 
+  codeSize(codeHash: Hash32): number {
+    return this.#reader.codeSize(codeHash);
+  }
+
+  copyCode(codeHash: Hash32, into: Uint8Array, at: number): boolean {
+    return this.#reader.copyCode(codeHash, into, at);
+  }
+
   hasCode(codeHash: Hash32): boolean {
     return this.#reader.codes.find(codeHash) >= 0;
   }

@@ -115,6 +115,14 @@ export class StateView implements StateSource, KeyNames {
     return this.#read(() => this.#reader.code(codeHash));
   }
 
+  codeSize(codeHash: Hash32): number {
+    return this.#read(() => this.#reader.codeSize(codeHash));
+  }
+
+  copyCode(codeHash: Hash32, into: Uint8Array, at: number): boolean {
+    return this.#read(() => this.#reader.copyCode(codeHash, into, at));
+  }
+
   /**
    * The account's slots that are not zero at the pin.
    * @throws {StateVersionGoneError}

@@ -35,6 +35,16 @@ export class MemoryHost implements Host {
     return this.codes.get(toBareHex(codeHash)) ?? null;
   }
 
+  codeSize(codeHash: Hash32): number {
+    return this.code(codeHash)?.length ?? -1;
+  }
+
+  copyCode(codeHash: Hash32, into: Uint8Array, at: number): boolean {
+    const code = this.code(codeHash);
+    if (code !== null) into.set(code, at);
+    return code !== null;
+  }
+
   *slotsOf(address: Address): Iterable<Hash32> {
     for (const key of this.storage.get(toBareHex(address))?.keys() ?? []) yield Buffer.from(key, "hex");
   }

@@ -25,7 +25,8 @@ function contextWith(goneCount: number): { context: ReadContext; opened: () => n
     const gone = (): never => {
       throw new StateVersionGoneError(0);
     };
-    return { pin: (version) => view.pin(version), account: gone, slot: gone, code: gone, slotsOf: gone };
+    const reads = { account: gone, slot: gone, code: gone, codeSize: gone, copyCode: gone, slotsOf: gone };
+    return { pin: (version) => view.pin(version), ...reads };
   };
   const meters: RpcMeters = { ...chain.read.meters, undoRestarted: () => void restarts++ };
   return { context: { ...chain.read, openView, meters }, opened: () => opened, restarts: () => restarts };

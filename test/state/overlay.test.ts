@@ -186,6 +186,9 @@ describe("net changes", () => {
       const codeHash = overlay.putCode(used);
       expect(codeHash).toEqual(keccak256(used));
       expect(overlay.code(codeHash)).toEqual(used);
+      const room = new Uint8Array(overlay.codeSize(codeHash));
+      expect(overlay.copyCode(codeHash, room, 0)).toBe(true);
+      expect(room).toEqual(used);
       expect(overlay.putCode(new Uint8Array(0))).toEqual(KECCAK_EMPTY);
       overlay.putCode(unused);
       for (const n of [5, 6]) overlay.setAccount(address(n), account(1n, 0n, codeHash));

@@ -40,6 +40,12 @@ describe("genesis", () => {
     expect(table.code(keccak256(CODE))).toEqual(CODE);
     expect(table.code(KECCAK_EMPTY)).toEqual(new Uint8Array(0));
     expect(table.code(word(9))).toBeNull();
+    expect([keccak256(CODE), KECCAK_EMPTY, word(9)].map((hash) => table.codeSize(hash))).toEqual([CODE.length, 0, -1]);
+    const room = new Uint8Array(CODE.length + 2);
+    expect(table.copyCode(keccak256(CODE), room, 1)).toBe(true);
+    expect(room).toEqual(Uint8Array.of(0, ...CODE, 0));
+    expect(table.copyCode(word(9), room, 0)).toBe(false);
+    expect(room).toEqual(Uint8Array.of(0, ...CODE, 0));
     expect(table.keyName(1)).toEqual({ kind: "slot", address: address(1), ownerIndex: 0, slot: word(5) });
     expect([...table.slotsOf(address(1))]).toEqual([word(5)]);
     expect([...table.slotsOf(address(3))]).toEqual([]);

@@ -49,6 +49,11 @@ const WORLD: StateSource = {
   },
   slot: () => ZERO_HASH,
   code: () => PROGRAM,
+  codeSize: () => PROGRAM.length,
+  copyCode: (_codeHash, into, at) => {
+    into.set(PROGRAM, at);
+    return true;
+  },
   slotsOf: () => [],
 };
 
