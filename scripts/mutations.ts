@@ -17,6 +17,7 @@ const CALLS = "src/evm/runtime/calls.ts";
 const CREATIONS = "src/evm/runtime/creations.ts";
 const ACCOUNTS = "src/evm/runtime/accounts.ts";
 const MEMORY = "src/evm/runtime/evm-memory.ts";
+const REGIONS = "src/evm/compiler/region-emitter.ts";
 const WORDS = "src/evm/words/functions.ts";
 
 /** All of them: constants, caps, order, signs. */
@@ -159,6 +160,24 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: '"signed right" ? code.i64(i64.shrU(value[3], 63))',
   },
   { what: "BYTE knows one byte less", file: WORDS, find: "i64.geU(position, 32)", replace: "i64.geU(position, 31)" },
+  {
+    what: "what one way to a place knows of the stack holds for all ways",
+    file: REGIONS,
+    find: "known === undefined ? [...knowledge] : joinKnowledge(known, knowledge)",
+    replace: "known ?? [...knowledge]",
+  },
+  {
+    what: "what is known before a loop holds within it",
+    file: REGIONS,
+    find: "if (slot < knowledge.length) knowledge[slot] = UNKNOWN_SLOT;",
+    replace: "if (slot < 0) knowledge[slot] = UNKNOWN_SLOT;",
+  },
+  {
+    what: "the rest of two constants is their quotient",
+    file: "src/evm/words/arithmetic.ts",
+    find: "return constantWord(x % y);",
+    replace: "return constantWord(x / y);",
+  },
 ];
 
 function gas(what: string, find: string, replace: string): Mutation {

@@ -11,7 +11,7 @@ import { areSameHalt } from "./halts.ts";
 import { SENDER_KEY } from "./operands.ts";
 import { createWorldHost, environmentOfWorld, messageOfWorld, transactionOf, type World } from "./world.ts";
 
-/** The first thing on which an engine and the first engine of the list do not agree. */
+/** The first thing on which an engine and another, as a rule the first of the list, do not agree. */
 export type Difference = {
   readonly engine: string;
   readonly against: string;
@@ -43,19 +43,21 @@ export async function compareEngines(
     const nonce = hosts[0]!.account(SENDER_KEY.address)?.nonce ?? 0n;
     const tx = item.kind === "transaction" ? transactionOf(world, item, nonce) : null;
     const message = item.kind === "call" ? messageOfWorld(item) : null;
-    let expected: Answer | null = null;
+    const answers: Answer[] = [];
     for (const [position, engine] of engines.entries()) {
       const host = hosts[position]!;
       const answer = await answerOf(engine, world, host, tx, message);
-      if (expected === null) {
-        expected = answer;
+      answers.push(answer);
+      if (position === 0) {
         if (answerKind(answer) !== "threw") observe?.(answer as TransactionResult | CallOutcome);
         continue;
       }
-      const found = answersDiffer(expected, answer) ?? hostsDiffer(hosts[0]!, host);
-      if (found === null) continue;
-      const [what, details] = found;
-      return { engine: engine.name, against: engines[0]!.name, transaction: index, what, details };
+      const found = answersDiffer(answers[0]!, answer) ?? hostsDiffer(hosts[0]!, host);
+      const against = found === null ? 1 : 0;
+      // Between our own tiers there is no choice of words.
+      const [what, details] = found ?? haltsDiffer(answers[1]!, answer) ?? [];
+      if (what === undefined || details === undefined) continue;
+      return { engine: engine.name, against: engines[against]!.name, transaction: index, what, details };
     }
   }
   return null;
@@ -134,6 +136,15 @@ function logsText(logs: readonly Log[]): string {
 
 function hexOrNull(bytes: Uint8Array | null): string {
   return bytes === null ? "null" : toHex(bytes);
+}
+
+function haltsDiffer(a: Answer, b: Answer): Finding | null {
+  return differs("words of the halt", haltOf(a), haltOf(b));
+}
+
+function haltOf(answer: Answer): string {
+  if ("kind" in answer) return answer.kind === "applied" ? `${answer.outcome.halt}` : answer.kind;
+  return `${answer.halt}`;
 }
 
 function textOf(answer: Answer): string {
