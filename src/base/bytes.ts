@@ -5,6 +5,7 @@ export const EMPTY_BYTES: Uint8Array = new Uint8Array(0);
 
 /** Whether both byte strings have the same length and content. */
 export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true;
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;

@@ -28,6 +28,13 @@ export function codeOfAccount(host: Host, account: AccountState | null): Uint8Ar
   return must(host.code(account.codeHash), "the code of an account is missing from the state");
 }
 
+/** The account that an account's code delegates to, or null. Code of any other size is not read, only asked for its size. */
+export function delegateOf(host: Host, account: AccountState | null): Address | null {
+  if (account === null || bytesEqual(account.codeHash, KECCAK_EMPTY)) return null;
+  if (host.codeSize(account.codeHash) !== DESIGNATOR_SIZE) return null;
+  return delegationTarget(codeOfAccount(host, account));
+}
+
 /** The address that a delegation designator points to; null for any other code. */
 export function delegationTarget(code: Uint8Array): Address | null {
   if (code.length !== DESIGNATOR_SIZE) return null;

@@ -18,6 +18,8 @@ export type TransactionContext = {
   readonly accessList: readonly AccessListEntry[];
   /** Asked from time to time while a frame runs; true stops the run with the halt {@link HALT_ABORTED}. */
   readonly deadline: (() => boolean) | null;
+  /** false: the caller undoes whatever the frame writes, so a machine may leave its writes out. */
+  readonly keepsWrites: boolean;
 };
 
 /** A top-level call or creation. The caller's nonce is already raised, and its balance covers `value`. */
@@ -43,12 +45,12 @@ export type FrameResult = {
   readonly logs: Log[];
   /** Accounts to remove at the end of the transaction: EIP-6780 is already applied. */
   readonly destroyed: readonly Address[];
-  /** Accounts touched in the sense of EIP-161, reverted frames left out. */
+  /** Accounts touched in the sense of EIP-161, reverted frames left out; those that are not empty may be missing. */
   readonly touched: Iterable<Address>;
 };
 
 /** Runs top-level frames, one at a time, of transactions of one fork and chain. */
 export interface Machine {
-  /** Runs a frame inside the Host's current transaction. */
-  run(frame: Frame, context: TransactionContext, env: BlockEnvironment, host: Host): Promise<FrameResult>;
+  /** Runs a frame inside the Host's current transaction; at once, where the machine can. */
+  run(frame: Frame, context: TransactionContext, env: BlockEnvironment, host: Host): FrameResult | Promise<FrameResult>;
 }

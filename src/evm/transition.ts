@@ -27,10 +27,10 @@ import { contractAddress, effectiveGasPrice, type Transaction, type UnsignedTran
 import { checkStateless, floorDataGas, INIT_CODE_SIZE_MAX, intrinsicGas } from "#chain/validity.ts";
 import { KECCAK_EMPTY } from "#crypto/keccak256.ts";
 import type { AccountState } from "#formats/wire/diff.ts";
-import { applyAuthorizations, codeOfAccount, delegationTarget } from "./delegation.ts";
+import { applyAuthorizations, codeOfAccount, delegateOf, delegationTarget } from "./delegation.ts";
 import type { BlockEnvironment, CallMessage, CallOutcome, TransactionResult } from "./engine.ts";
 import type { Host } from "./host.ts";
-import type { FrameResult, Machine } from "./machine.ts";
+import type { FrameResult, Machine, TransactionContext } from "./machine.ts";
 
 /** Gas of one blob. @see EIP-4844 */
 export const GAS_PER_BLOB = 131_072n;
@@ -59,14 +59,20 @@ export async function applyTransaction(
   if (refused !== null) return { kind: "rejected", reject: refused };
   host.beginTransaction();
   try {
-    const execution = await execute(tx, sender, effectiveGasPrice(tx, env.baseFee), stage, null);
+    const payment = { sender, gasPrice: effectiveGasPrice(tx, env.baseFee) };
+    const begun = beginExecution(tx, payment, stage, { deadline: null, keepsWrites: true });
+    const ran = begun.run();
+    // Most runs end at once; waiting for them would cost a turn of the event queue.
+    const frame = ran instanceof Promise ? await ran : ran;
+    const { gasUsed } = gasOf(tx, frame, begun, env.fork);
+    settle(tx, payment, { frame, gasUsed }, stage);
     host.endTransaction();
-    const { halt, output, logs } = execution.frame;
+    const { halt, output, logs } = frame;
     return {
       kind: "applied",
       outcome: {
         status: halt === null ? 1 : 0,
-        gasUsed: execution.gasUsed,
+        gasUsed,
         logs,
         output,
         halt,
@@ -97,11 +103,20 @@ export async function executeCall(message: CallMessage, stage: Stage): Promise<C
   }
   host.beginTransaction();
   try {
-    const deadline = message.deadline ?? null;
-    const execution = await execute(tx, message.from, message.gasPrice, { ...stage, env }, deadline);
-    const { halt, output, logs } = execution.frame;
-    const { gasUsed, gasRefunded } = execution;
-    return { reject: NOTHING_REFUSED, gasUsed, gasRefunded, output, halt, logs };
+    const payment = { sender: message.from, gasPrice: message.gasPrice };
+    const use = { deadline: message.deadline ?? null, keepsWrites: false };
+    const begun = beginExecution(tx, payment, { ...stage, env }, use);
+    const ran = begun.run();
+    const frame = ran instanceof Promise ? await ran : ran;
+    const { gasUsed, gasRefunded } = gasOf(tx, frame, begun, env.fork);
+    const { halt, output } = frame;
+    return {
+      ...{ reject: NOTHING_REFUSED, gasUsed, gasRefunded, output, halt },
+      // Few callers look at them.
+      get logs() {
+        return frame.logs;
+      },
+    };
   } finally {
     host.abortTransaction();
   }
@@ -115,7 +130,7 @@ export async function executeSystemCall(to: Address, data: Uint8Array, stage: St
   }
   host.beginTransaction();
   try {
-    const frame = await machine.run(
+    const ran = machine.run(
       { caller: SYSTEM_ADDRESS, to, value: 0n, data, gas: SYSTEM_CALL_GAS },
       {
         origin: SYSTEM_ADDRESS,
@@ -124,10 +139,12 @@ export async function executeSystemCall(to: Address, data: Uint8Array, stage: St
         warmAddresses: [to],
         accessList: [],
         deadline: null,
+        keepsWrites: true,
       },
       env,
       host,
     );
+    const frame = ran instanceof Promise ? await ran : ran;
     settleAccounts(frame, [], env.fork, host);
     host.endTransaction();
     const { gasUsed, output, halt, logs } = frame;
@@ -191,40 +208,62 @@ function checkCall(message: CallMessage, tx: UnsignedTransaction, env: BlockEnvi
   return null;
 }
 
-type Execution = { readonly frame: FrameResult; readonly gasUsed: bigint; readonly gasRefunded: bigint };
+/** Who pays how much for the gas. */
+type Payment = { readonly sender: Address; readonly gasPrice: Wei };
 
-/** Everything after the checks; the Host's transaction is open. */
-async function execute(
+/** A transaction whose top-level frame is ready to run. */
+type Begun = {
+  readonly run: () => FrameResult | Promise<FrameResult>;
+  readonly intrinsicGas: bigint;
+  readonly authorizationRefund: bigint;
+};
+
+/** Everything between the checks and the frame; the Host's transaction is open. */
+function beginExecution(
   tx: UnsignedTransaction,
-  sender: Address,
-  gasPrice: Wei,
-  stage: Stage,
-  deadline: (() => boolean) | null,
-): Promise<Execution> {
-  const { machine, env, host } = stage;
+  { sender, gasPrice }: Payment,
+  { machine, env, host }: Stage,
+  use: Pick<TransactionContext, "deadline" | "keepsWrites">,
+): Begun {
   buyGas(tx, sender, gasPrice, env, host);
-  const { refund: authorizationRefund, authorities } = applyAuthorizations(tx.authorizationList, env.chainId, host);
-  const frame = await machine.run(
-    { caller: sender, to: tx.to, value: tx.value, data: tx.data, gas: tx.gasLimit - intrinsicGas(tx, env.fork) },
-    {
-      origin: sender,
-      gasPrice,
-      blobVersionedHashes: tx.blobVersionedHashes,
-      warmAddresses: initiallyWarm(tx, sender, authorities, env, host),
-      accessList: tx.accessList,
-      deadline,
-    },
-    env,
-    host,
-  );
-  const gasSpent = intrinsicGas(tx, env.fork) + frame.gasUsed;
-  const refundCap = gasSpent / (isAtLeast(env.fork, "london") ? 5n : 2n);
-  const gasRefunded = minimum(authorizationRefund + frame.refund, refundCap);
-  const gasUsed = maximum(gasSpent - gasRefunded, floorDataGas(tx, env.fork));
+  const { refund, authorities } = applyAuthorizations(tx.authorizationList, env.chainId, host);
+  const intrinsic = intrinsicGas(tx, env.fork);
+  const frame = { caller: sender, to: tx.to, value: tx.value, data: tx.data, gas: tx.gasLimit - intrinsic };
+  const context = {
+    origin: sender,
+    gasPrice,
+    blobVersionedHashes: tx.blobVersionedHashes,
+    warmAddresses: initiallyWarm(tx, sender, authorities, env, host),
+    accessList: tx.accessList,
+    deadline: use.deadline,
+    keepsWrites: use.keepsWrites,
+  };
+  return { run: () => machine.run(frame, context, env, host), intrinsicGas: intrinsic, authorizationRefund: refund };
+}
+
+/** What the sender pays for, and what the refunds took off it. */
+function gasOf(
+  tx: UnsignedTransaction,
+  frame: FrameResult,
+  begun: Begun,
+  fork: Hardfork,
+): { readonly gasUsed: bigint; readonly gasRefunded: bigint } {
+  const gasSpent = begun.intrinsicGas + frame.gasUsed;
+  const refund = begun.authorizationRefund + frame.refund;
+  const gasRefunded = minimum(refund, gasSpent / (isAtLeast(fork, "london") ? 5n : 2n));
+  return { gasUsed: maximum(gasSpent - gasRefunded, floorDataGas(tx, fork)), gasRefunded };
+}
+
+/** Pays for the gas, and removes the accounts that go. */
+function settle(
+  tx: UnsignedTransaction,
+  { sender, gasPrice }: Payment,
+  { frame, gasUsed }: { readonly frame: FrameResult; readonly gasUsed: bigint },
+  { env, host }: Stage,
+): void {
   creditBalance(sender, (tx.gasLimit - gasUsed) * gasPrice, env.fork, host);
   creditBalance(env.beneficiary, gasUsed * (gasPrice - env.baseFee), env.fork, host);
   settleAccounts(frame, [sender, env.beneficiary], env.fork, host);
-  return { frame, gasUsed, gasRefunded };
 }
 
 function buyGas(tx: UnsignedTransaction, sender: Address, gasPrice: Wei, env: BlockEnvironment, host: Host): void {
@@ -249,7 +288,7 @@ function initiallyWarm(
   if (tx.to === null) return warm;
   warm.push(tx.to);
   if (!isAtLeast(env.fork, "prague")) return warm;
-  const delegate = delegationTarget(codeOfAccount(host, host.account(tx.to)));
+  const delegate = delegateOf(host, host.account(tx.to));
   if (delegate !== null) warm.push(delegate);
   return warm;
 }

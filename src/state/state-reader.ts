@@ -2,7 +2,7 @@
 // have in common. Answers "gone" by a code, because only the view knows what to do about it.
 
 import { assert } from "#base/assert.ts";
-import type { Address, Hash32 } from "#chain/primitives.ts";
+import { type Address, type Hash32, ZERO_HASH } from "#chain/primitives.ts";
 import {
   ACCOUNT_ADDRESS,
   ACCOUNT_BALANCE,
@@ -31,7 +31,7 @@ import { integerOfPair, WordScratch } from "./word-bytes.ts";
 export const GONE: unique symbol = Symbol("state version gone");
 
 /** 32 zero bytes: the value of every absent slot. Shared: do not write to it. */
-export const ZERO_VALUE: Uint8Array = new Uint8Array(32);
+export const ZERO_VALUE: Uint8Array = ZERO_HASH;
 
 /** Hashes by code id that a reader keeps; more than the hot contracts of any block. */
 const CODE_HASH_CACHE_COUNT_MAX = 65_536;

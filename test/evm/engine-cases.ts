@@ -432,7 +432,7 @@ function testCalls(): void {
 
 function testFailingHost(): void {
   for (const method of ["account", "setAccount", "slot", "code"] as const) {
-    test(`${method}: the call fails with the Host's error, and the next call is sound`, async () => {
+    test(`${method}: the run fails with the Host's error, and the next call is sound`, async () => {
       const callee = addressOf(0xabcd);
       const make = () => {
         const host = hostWith(assemble("0 0 0 0 1 abcd GAS CALL 0 MSTORE 20 0 RETURN"));
@@ -449,7 +449,8 @@ function testFailingHost(): void {
           return intact(key, ...rest);
         },
       });
-      const outcome = call(host, {});
+      // A call's writes may be left out.
+      const outcome: Promise<unknown> = method === "setAccount" ? apply(host, { to: CONTRACT }) : call(host, {});
       expect(outcome).rejects.toThrow("the version is gone");
       await outcome.catch(() => {});
       expect((await call(make(), {})).output).toEqual(bigintToBytes(1n, 32));

@@ -57,6 +57,7 @@ async function run(data: Uint8Array, address: number, fork: Hardfork, gas: bigin
     warmAddresses: [],
     accessList: [],
     deadline: null,
+    keepsWrites: true,
   };
   const frame = { caller: ALICE.address, to: addressOf(address), value: 0n, data, gas };
   return machines.get(fork)!.run(frame, context, environmentOf(fork), host);

@@ -1,8 +1,9 @@
 // The imports of a core module: what a running transaction asks of the Host. Records are filled in place. What the Host throws is
 // kept, and the run ends with FAILED; the machine throws it again.
 
-import { must } from "#base/assert.ts";
+import { assert, must } from "#base/assert.ts";
 import { type Hardfork, isAtLeast } from "#chain/hardforks.ts";
+import { type Address, type Hash32, ZERO_HASH } from "#chain/primitives.ts";
 import { KECCAK_EMPTY } from "#crypto/keccak256.ts";
 import {
   ACCOUNT,
@@ -24,6 +25,9 @@ import type { Arena } from "./range.ts";
 import { EXHAUSTED, FAILED, OUT_OF_GAS, PRECOMPILE_FAILED } from "./status.ts";
 
 type HostImports = { readonly [Name in keyof typeof HOST_FUNCTIONS]: (...parameters: number[]) => unknown };
+
+const EMPTY_HASH_WORDS = new Uint32Array(KECCAK_EMPTY.slice().buffer);
+const CODE_MISSING = "the code of an account is missing from the state";
 
 /** Told about codes as the thread meets them. Entries are addresses of code entries, frames those of frame records. */
 export type CodeListener = {
@@ -55,11 +59,14 @@ export class HostBridge {
   failure: unknown = null;
   /** The account behind each account record, as the Host gave it. */
   readonly loaded: (AccountState | null)[] = [];
+  /** The address of each account record that was asked for. */
+  readonly #addresses: Address[] = [];
   /** Codes that found no room in the run, by account record. */
   readonly withoutEntry = new Map<number, Uint8Array>();
   listener: CodeListener | null = null;
   readonly #arena: Arena;
   #run: Run | null = null;
+  #fork: Hardfork | null = null;
   #precompiles: ReadonlyMap<number, Precompile> = new Map();
   #accounts = 0;
 
@@ -71,9 +78,13 @@ export class HostBridge {
   /** A run begins. */
   begin(run: Run): void {
     this.#run = run;
-    this.#precompiles = precompilesAt(run.fork);
+    if (this.#fork !== run.fork) {
+      this.#fork = run.fork;
+      this.#precompiles = precompilesAt(run.fork);
+    }
     this.failure = null;
     this.loaded.length = 0;
+    this.#addresses.length = 0;
     if (this.withoutEntry.size > 0) this.withoutEntry.clear();
   }
 
@@ -81,6 +92,11 @@ export class HostBridge {
   end(): void {
     this.#run = null;
     this.loaded.length = 0;
+  }
+
+  /** The address of an account record. */
+  addressOf(account: number): Address {
+    return (this.#addresses[this.indexOf(account)] ??= readAddress(this.#arena, account + ACCOUNT.address));
   }
 
   /** Number of an account record in its table. */
@@ -156,8 +172,9 @@ export class HostBridge {
   #loadAccount(record: number): void {
     const { bytes, words32, words64 } = this.#arena;
     // Should the Host throw, the run goes on with an empty account until it sees the failure.
-    bytes.set(KECCAK_EMPTY, record + ACCOUNT.codeHash);
-    const account = this.#current.host.account(readAddress(this.#arena, record + ACCOUNT.address));
+    const hash = (record + ACCOUNT.codeHash) >>> 2;
+    for (let i = 0; i < EMPTY_HASH_WORDS.length; i++) words32[hash + i] = EMPTY_HASH_WORDS[i]!;
+    const account = this.#current.host.account(this.addressOf(record));
     this.loaded[this.indexOf(record)] = account;
     if (account === null) return;
     const flags = (record + ACCOUNT.flags) >>> 2;
@@ -168,12 +185,12 @@ export class HostBridge {
   }
 
   #loadSlot(record: number): void {
-    const account = this.#arena.words32[(record + SLOT.account) >>> 2]!;
-    const address = readAddress(this.#arena, account + ACCOUNT.address);
+    const address = this.addressOf(this.#arena.words32[(record + SLOT.account) >>> 2]!);
     const value = this.#current.host.slot(address, readHash(this.#arena, record + SLOT.key));
-    // The frame is the first of its transaction that writes slots.
+    // The frame is the first of its transaction that writes slots. New records are zeroed.
+    if (value === ZERO_HASH) return;
     writeHash(this.#arena, record + SLOT.value, value);
-    this.#arena.bytes.copyWithin(record + SLOT.original, record + SLOT.value, record + SLOT.value + 32);
+    writeHash(this.#arena, record + SLOT.original, value);
   }
 
   #loadCode(record: number): void {
@@ -182,17 +199,30 @@ export class HostBridge {
     const hash =
       this.loaded[this.indexOf(record)]?.codeHash ??
       bytes.slice(record + ACCOUNT.codeHash, record + ACCOUNT.codeHash + 32);
-    const code = must(host.code(hash), "the code of an account is missing from the state");
+    const size = host.codeSize(hash);
+    assert(size >= 0, CODE_MISSING);
     if (core.findCode(record + ACCOUNT.codeHash) !== 0) return;
-    const entry = core.addCode(record + ACCOUNT.codeHash, code.length) >>> 0;
+    const entry = core.addCode(record + ACCOUNT.codeHash, size) >>> 0;
     if (entry === 0) {
-      this.#keepWithoutEntry(record, code);
+      this.#keepWithoutEntry(record, must(host.code(hash), CODE_MISSING));
       return;
     }
     const at = words32[(entry + CODE_ENTRY.code) >>> 2]!;
-    bytes.set(code, at);
-    core.analyze(at, code.length, words32[(entry + CODE_ENTRY.map) >>> 2]!);
+    this.#copyCode(hash, entry, at);
+    core.analyze(at, size, words32[(entry + CODE_ENTRY.map) >>> 2]!);
     this.#codeLoaded(entry);
+  }
+
+  /** Straight from the state into the arena. An entry whose bytes did not come is never found again. */
+  #copyCode(codeHash: Hash32, entry: number, address: number): void {
+    const { bytes } = this.#arena;
+    let isCopied = false;
+    try {
+      isCopied = this.#current.host.copyCode(codeHash, bytes, address);
+    } finally {
+      if (!isCopied) bytes.fill(0, entry + CODE_ENTRY.hash, entry + CODE_ENTRY.hash + 32);
+    }
+    assert(isCopied, CODE_MISSING);
   }
 
   /** The region of codes is full for the rest of the run. */
@@ -226,8 +256,7 @@ export class HostBridge {
   }
 
   #hasStorage(record: number): number {
-    const address = readAddress(this.#arena, record + ACCOUNT.address);
-    for (const _ of this.#current.host.slotsOf(address)) return 1;
+    for (const _ of this.#current.host.slotsOf(this.addressOf(record))) return 1;
     return 0;
   }
 

@@ -6,7 +6,7 @@
 
 import { assert } from "#base/assert.ts";
 import { type Hardfork, isAtLeast } from "#chain/hardforks.ts";
-import type { Address } from "#chain/primitives.ts";
+import type { Hash32 } from "#chain/primitives.ts";
 import { CONTEXT, FRAME, FRAME_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
 import type { BlockEnvironment } from "../engine.ts";
 import type { Host } from "../host.ts";
@@ -31,6 +31,8 @@ export class WasmMachine implements Machine {
   readonly #chainId: bigint;
   readonly #core: CoreExports;
   readonly #counters: EngineCounters;
+  readonly #hasTouched: boolean;
+  readonly #hasAccessLists: boolean;
   #reference: Promise<Machine> | null = null;
 
   /** @param counters of the engine that the machine belongs to */
@@ -40,16 +42,23 @@ export class WasmMachine implements Machine {
     this.#chainId = parts.chainId;
     this.#core = parts.thread.coreOf(parts.fork);
     this.#counters = parts.counters;
+    this.#hasTouched = isAtLeast(parts.fork, "spuriousDragon");
+    this.#hasAccessLists = isAtLeast(parts.fork, "berlin");
   }
 
-  /** See {@link Machine}. */
-  async run(frame: Frame, context: TransactionContext, env: BlockEnvironment, host: Host): Promise<FrameResult> {
+  /** See {@link Machine}: at once, but for what the reference machine must run. */
+  run(
+    frame: Frame,
+    context: TransactionContext,
+    env: BlockEnvironment,
+    host: Host,
+  ): FrameResult | Promise<FrameResult> {
     this.#counters.runs++;
     const result = this.runNow(frame, context, env, host);
     if (typeof result !== "string") return result;
     this.#counters.fallbacks[result]++;
     this.#reference ??= createReferenceMachine(this.#fork, this.#chainId);
-    return (await this.#reference).run(frame, context, env, host);
+    return this.#reference.then((machine) => machine.run(frame, context, env, host));
   }
 
   /** Runs a frame, or says why the reference machine must; then the Host is as before. @hot bench/evm/machine.bench.ts */
@@ -67,15 +76,12 @@ export class WasmMachine implements Machine {
       const status = this.#core.execute(frame.to === null ? 1 : 0);
       if (status === FAILED) throw bridge.failure;
       if (status === EXHAUSTED) return "exhausted";
-      return readOutcome({ arena, bridge, host, status, gas: frame.gas, hasTouched: this.#hasTouched });
+      const { keepsWrites } = context;
+      return readOutcome({ arena, bridge, host, status, gas: frame.gas, keepsWrites, hasTouched: this.#hasTouched });
     } finally {
       bridge.end();
       this.#counters.collect(arena);
     }
-  }
-
-  get #hasTouched(): boolean {
-    return isAtLeast(this.#fork, "spuriousDragon");
   }
 
   #fits(frame: Frame, context: TransactionContext): boolean {
@@ -108,27 +114,31 @@ export class WasmMachine implements Machine {
     const { base } = arena.range;
     writeAddress(arena, base + CONTEXT.origin, context.origin);
     writeInteger(arena, base + CONTEXT.gasPrice, context.gasPrice);
-    const blobHashes = this.#thread.field(CONTEXT.blobHashes);
-    context.blobVersionedHashes.forEach((hash, i) => {
-      writeHash(arena, blobHashes + 32 * i, hash);
-    });
+    if (context.blobVersionedHashes.length > 0) this.#writeBlobHashes(context.blobVersionedHashes);
     this.#thread.setField(CONTEXT.blobHashCount, context.blobVersionedHashes.length);
     const interval = context.deadline === null ? this.#thread.bridge.listener?.pollIntervalGas : POLL_INTERVAL_GAS;
     writeCount(arena, base + CONTEXT.pollInterval, interval ?? 0);
-    if (isAtLeast(this.#fork, "berlin")) this.#warm(context);
+    if (this.#hasAccessLists) this.#warm(context);
   }
 
-  #warm(context: TransactionContext): void {
+  #writeBlobHashes(hashes: readonly Hash32[]): void {
+    const blobHashes = this.#thread.field(CONTEXT.blobHashes);
+    hashes.forEach((hash, i) => {
+      writeHash(this.#thread.arena, blobHashes + 32 * i, hash);
+    });
+  }
+
+  #warm({ warmAddresses, accessList }: TransactionContext): void {
     const { arena } = this.#thread;
     const address = arena.range.base + CONTEXT.scratch;
     const key = address + 32;
-    const warm = (warmed: Address) => {
+    for (let i = 0; i < warmAddresses.length; i++) {
+      writeAddress(arena, address, warmAddresses[i]!);
+      this.#core.warmAddress(address);
+    }
+    for (const { address: warmed, storageKeys } of accessList) {
       writeAddress(arena, address, warmed);
       this.#core.warmAddress(address);
-    };
-    for (const warmed of context.warmAddresses) warm(warmed);
-    for (const { address: warmed, storageKeys } of context.accessList) {
-      warm(warmed);
       for (const storageKey of storageKeys) {
         writeHash(arena, key, storageKey);
         this.#core.warmSlot(address, key);
@@ -139,14 +149,14 @@ export class WasmMachine implements Machine {
   #writeFrame(frame: Frame): void {
     const { arena } = this.#thread;
     const { firstFrame, bytes, words32, words64 } = arena;
-    bytes.fill(0, firstFrame, firstFrame + FRAME_SIZE_BYTES);
+    for (let at = firstFrame >>> 2; at < (firstFrame + FRAME_SIZE_BYTES) >>> 2; at++) words32[at] = 0;
     writeAddress(arena, firstFrame + FRAME.caller, frame.caller);
     if (frame.to !== null) writeAddress(arena, firstFrame + FRAME.address, frame.to);
     writeInteger(arena, firstFrame + FRAME.value, frame.value);
     assert(frame.gas >= 0n, "a frame has gas");
     words64[(firstFrame + FRAME.gas) >>> 3] = frame.gas;
     const input = this.#thread.field(CONTEXT.input);
-    bytes.set(frame.data, input);
+    if (frame.data.length > 0) bytes.set(frame.data, input);
     words32[(firstFrame + FRAME.input) >>> 2] = input;
     words32[(firstFrame + FRAME.inputSize) >>> 2] = frame.data.length;
     words32[(firstFrame + FRAME.stack) >>> 2] = this.#thread.field(CONTEXT.stacks);

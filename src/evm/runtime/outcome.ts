@@ -35,6 +35,8 @@ export type FinishedRun = {
   readonly host: Host;
   readonly status: number;
   readonly gas: bigint;
+  /** Whether the writes are wanted. */
+  readonly keepsWrites: boolean;
   /** Whether the fork knows touched accounts. @see EIP-161 */
   readonly hasTouched: boolean;
 };
@@ -48,17 +50,28 @@ export function readOutcome(run: FinishedRun): FrameResult {
   const frame = arena.firstFrame;
   const isSuccess = status === RETURNED;
   const gasLeft = isSuccess || status === REVERTED ? arena.words64[(frame + FRAME.gas) >>> 3]! : 0n;
-  const touched = run.hasTouched ? accountsWith(arena, ACCOUNT_FLAG_TOUCHED) : NOTHING;
+  const touched = run.hasTouched && run.keepsWrites ? touchedAccounts(run) : NOTHING;
   const output = isSuccess || status === REVERTED ? readOutput(arena, frame) : EMPTY_BYTES;
   const gasUsed = gas - gasLeft;
   if (!isSuccess) {
     const halt = haltWordsOf(arena, status, frame);
     return { halt, gasUsed, refund: 0n, output, logs: [], destroyed: NOTHING, touched };
   }
-  const destroyed = accountsWith(arena, ACCOUNT_FLAG_DESTROYED);
+  const refund = readRefund(arena);
+  if (!run.keepsWrites) {
+    const logs = new KeptLogs(arena);
+    return {
+      ...{ halt: null, gasUsed, refund, output, destroyed: NOTHING, touched },
+      get logs() {
+        return logs.list;
+      },
+    };
+  }
+  const destroyed = destroyedAccounts(run);
   writeAccounts(run);
   writeSlots(run);
-  return { halt: null, gasUsed, refund: readRefund(arena), output, logs: readLogs(arena), destroyed, touched };
+  const logs = readLogs(arena, field(arena, CONTEXT.logs), field(arena, CONTEXT.logCount));
+  return { halt: null, gasUsed, refund, output, logs, destroyed, touched };
 }
 
 function field({ words32, range }: Arena, offset: number): number {
@@ -88,16 +101,37 @@ function copyOf(bytes: Uint8Array, start: number, size: number): Uint8Array {
   return copy;
 }
 
-function accountsWith(arena: Arena, flag: number): readonly Address[] {
+function destroyedAccounts({ arena, bridge }: FinishedRun): readonly Address[] {
   const first = field(arena, CONTEXT.accounts);
   const end = first + field(arena, CONTEXT.accountCount) * ACCOUNT_SIZE_BYTES;
   let found: Address[] | null = null;
   for (let record = first; record < end; record += ACCOUNT_SIZE_BYTES) {
-    if ((arena.words32[(record + ACCOUNT.flags) >>> 2]! & flag) === 0) continue;
-    found ??= [];
-    found.push(readAddress(arena, record + ACCOUNT.address));
+    if ((arena.words32[(record + ACCOUNT.flags) >>> 2]! & ACCOUNT_FLAG_DESTROYED) === 0) continue;
+    (found ??= []).push(bridge.addressOf(record));
   }
   return found ?? NOTHING;
+}
+
+/** Touched accounts that may be empty. */
+function touchedAccounts({ arena, bridge }: FinishedRun): readonly Address[] {
+  const { words32 } = arena;
+  const first = field(arena, CONTEXT.accounts);
+  const end = first + field(arena, CONTEXT.accountCount) * ACCOUNT_SIZE_BYTES;
+  let found: Address[] | null = null;
+  for (let record = first; record < end; record += ACCOUNT_SIZE_BYTES) {
+    if ((words32[(record + ACCOUNT.flags) >>> 2]! & ACCOUNT_FLAG_TOUCHED) === 0) continue;
+    if (hasNonceOrBalance(words32, record)) continue;
+    (found ??= []).push(bridge.addressOf(record));
+  }
+  return found ?? NOTHING;
+}
+
+function hasNonceOrBalance(words32: Uint32Array, record: number): boolean {
+  const nonce = (record + ACCOUNT.nonce) >>> 2;
+  const balance = (record + ACCOUNT.balance) >>> 2;
+  let any = words32[nonce]! | words32[nonce + 1]!;
+  for (let i = 0; i < 8; i++) any |= words32[balance + i]!;
+  return any !== 0;
 }
 
 function writeAccounts(run: FinishedRun): void {
@@ -109,7 +143,7 @@ function writeAccounts(run: FinishedRun): void {
     if ((flags & ACCOUNT_FLAG_DIRTY) === 0) continue;
     const before = bridge.loaded[bridge.indexOf(record)] ?? null;
     const codeHash = (flags & ACCOUNT_FLAG_CODE_NEW) === 0 ? (before?.codeHash ?? null) : putCode(run, record);
-    host.setAccount(readAddress(arena, record + ACCOUNT.address), {
+    host.setAccount(bridge.addressOf(record), {
       nonce: arena.words64[(record + ACCOUNT.nonce) >>> 3]!,
       balance: readInteger(arena, record + ACCOUNT.balance),
       codeHash: codeHash ?? copyOf(arena.bytes, record + ACCOUNT.codeHash, 32),
@@ -126,14 +160,14 @@ function putCode({ arena, bridge, host }: FinishedRun, record: number): Hash32 {
   );
 }
 
-function writeSlots({ arena, host }: FinishedRun): void {
+function writeSlots({ arena, bridge, host }: FinishedRun): void {
   const { words32 } = arena;
   const first = field(arena, CONTEXT.slots);
   const end = first + field(arena, CONTEXT.slotCount) * SLOT_SIZE_BYTES;
   for (let record = first; record < end; record += SLOT_SIZE_BYTES) {
     if ((words32[(record + SLOT.flags) >>> 2]! & SLOT_FLAG_DIRTY) === 0) continue;
     if (isUnchanged(words32, record)) continue;
-    const address = readAddress(arena, words32[(record + SLOT.account) >>> 2]! + ACCOUNT.address);
+    const address = bridge.addressOf(words32[(record + SLOT.account) >>> 2]!);
     host.setSlot(address, readHash(arena, record + SLOT.key), readHash(arena, record + SLOT.value));
   }
 }
@@ -145,17 +179,38 @@ function isUnchanged(words32: Uint32Array, record: number): boolean {
   return true;
 }
 
-function readLogs(arena: Arena): Log[] {
-  const { bytes, words32 } = arena;
+type LogMemory = { readonly bytes: Uint8Array; readonly words32: Uint32Array };
+
+/** Logs as the run wrote them, read when somebody asks. */
+class KeptLogs {
+  readonly #memory: LogMemory;
+  readonly #count: number;
+  #list: Log[] | null = null;
+
+  constructor(arena: Arena) {
+    const start = field(arena, CONTEXT.logs);
+    this.#count = field(arena, CONTEXT.logCount);
+    const sizeBytes = this.#count === 0 ? 0 : Math.ceil((field(arena, CONTEXT.logsEnd) - start) / 4) * 4;
+    const bytes = copyOf(arena.bytes, start, sizeBytes);
+    this.#memory = { bytes, words32: new Uint32Array(bytes.buffer) };
+  }
+
+  get list(): Log[] {
+    return (this.#list ??= readLogs(this.#memory, 0, this.#count));
+  }
+}
+
+function readLogs(memory: LogMemory, start: number, count: number): Log[] {
+  const { bytes, words32 } = memory;
   const logs: Log[] = [];
-  let at = field(arena, CONTEXT.logs);
-  for (let left = field(arena, CONTEXT.logCount); left > 0; left--) {
+  let at = start;
+  for (let left = count; left > 0; left--) {
     const topicCount = words32[(at + LOG.topicCount) >>> 2]!;
     const dataSize = words32[(at + LOG.dataSize) >>> 2]!;
     const topics: Hash32[] = [];
     for (let i = 0; i < topicCount; i++) topics.push(copyOf(bytes, at + LOG.topics + 32 * i, 32));
     const dataAt = at + LOG.topics + 32 * topicCount;
-    logs.push({ address: readAddress(arena, at + LOG.address), topics, data: copyOf(bytes, dataAt, dataSize) });
+    logs.push({ address: readAddress(memory, at + LOG.address), topics, data: copyOf(bytes, dataAt, dataSize) });
     at = Math.ceil((dataAt + dataSize) / 8) * 8;
   }
   return logs;

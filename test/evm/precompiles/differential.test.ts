@@ -115,6 +115,7 @@ function run(
     warmAddresses: [],
     accessList: [],
     deadline: null,
+    keepsWrites: true,
   };
   const frame = { caller: ALICE.address, to: addressOf(call.address), value: 0n, data: call.input, gas: GAS };
   return machine.run(frame, context, environmentOf(call.fork), host);

@@ -260,3 +260,34 @@ test("an error of the Host inside a nested frame comes out, and the Host is as b
   expect(imprint(host)).toBe(before);
   expect(host.slot(CONTRACT, ZERO_HASH)).toEqual(ZERO_HASH);
 });
+
+test("code whose bytes could not be read is asked for again by the next run", async () => {
+  // Code that no other test of the thread has brought in.
+  const source = "c0ffee 0 MSTORE 20 0 RETURN";
+  for (const answer of ["throws", "is gone"]) {
+    const host = worldWith(`${answer === "throws" ? "1" : "2"} POP ${source}`);
+    const intact = host.copyCode.bind(host);
+    host.copyCode = () => {
+      if (answer === "throws") throw new Error("the version is gone");
+      return false;
+    };
+    const run = small.call(messageOf({ to: CONTRACT }), environmentOf("osaka"), host);
+    expect(run).rejects.toThrow(answer === "throws" ? "gone" : "missing from the state");
+    await run.catch(() => {});
+    host.copyCode = intact;
+    const { output } = await small.call(messageOf({ to: CONTRACT }), environmentOf("osaka"), host);
+    expect(output).toEqual(bigintToBytes(0xc0ffeen, 32));
+  }
+});
+
+test("logs of a call stay what they were when others have run", async () => {
+  const host = worldWith("CALLDATASIZE 0 MSTORE 1 2 3 1f 1f LOG3 7 4 1c LOG1");
+  const message = (sizeBytes: number) => messageOf({ to: CONTRACT, data: new Uint8Array(sizeBytes) });
+  const env = environmentOf("osaka");
+  const [first, second] = [await small.call(message(5), env, host), await small.call(message(9), env, host)];
+  for (const [outcome, sizeBytes] of [[second, 9] as const, [first, 5] as const]) {
+    const expected = await reference.call(message(sizeBytes), env, host);
+    expect(outcome.logs).toHaveLength(2);
+    expect(outcome.logs).toEqual(expected.logs);
+  }
+});
