@@ -244,6 +244,12 @@ export class FunctionEmitter {
     this.#code.u32(table);
   }
 
+  /** Pops a table index and calls that entry in place of this frame; traps when its type differs. */
+  returnCallIndirect(type: TypeIndex, table: TableIndex): void {
+    this.#indexed(STRUCTURE.returnCallIndirect, type);
+    this.#code.u32(table);
+  }
+
   /** Bytes of code so far: lets a compiler cut a function before it grows too large. */
   get sizeBytes(): number {
     return this.#code.size;

@@ -223,6 +223,7 @@ export const STRUCTURE = {
   call: 0x10,
   callIndirect: 0x11,
   returnCall: 0x12,
+  returnCallIndirect: 0x13,
   localGet: 0x20,
   localSet: 0x21,
   localTee: 0x22,

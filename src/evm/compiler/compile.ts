@@ -24,6 +24,7 @@ import {
   type Region,
   relativePoint,
 } from "./nodes.ts";
+import { partition } from "./partition.ts";
 import { emitRegion, REGION_HEIGHT_MAX } from "./region-emitter.ts";
 import { Routines } from "./routines.ts";
 
@@ -66,6 +67,8 @@ export type CompiledCode = {
 const FUNCTION_COUNT_MAX = 256;
 /** Instructions in one function of the dispatch form: it stays below the size that the optimizer takes. */
 const INSTRUCTION_COUNT_MAX = 1_200;
+/** Bytes that are followed from one point, by estimate. */
+const UNIT_SIZE_BYTES_MAX = 600_000;
 /** Bytes of a region by estimate, well below the size that the optimizer takes. */
 const REGION_SIZE_BYTES_MAX = 40_000;
 /** Instructions that a byte of code may unfold to, before it is compiled in dispatch form. */
@@ -118,37 +121,62 @@ function compileCost({ code, map }: PieceCutter, visitedOnly: boolean): number {
 const START: Point = { pc: 0, height: 0, isRelative: false, labels: [] };
 
 function compileRegions(cutter: PieceCutter, rules: Rules, options: CompileOptions): CompiledCode | null {
+  const units = unfold(cutter, options);
+  if (units === null) return null;
   for (let shrink = 0; shrink < SHRINK_COUNT_MAX; shrink++) {
-    const regions = unfold(cutter, options, REGION_SIZE_BYTES_MAX >> shrink);
-    if (regions === null) return null;
-    const compiled = emitRegions(regions, cutter, rules, options.entryPoints);
+    const plan = planRegions(units, REGION_SIZE_BYTES_MAX >> shrink);
+    if (plan.regions.length > FUNCTION_COUNT_MAX) return null;
+    const compiled = emitRegions(plan, cutter, rules, options.entryPoints);
     if (compiled !== "too large") return compiled;
   }
   return null;
 }
 
-/** Regions by the key of the point where they begin, the first at the start of the code; null when the code does not unfold. */
-function unfold(cutter: PieceCutter, options: CompileOptions, sizeBytesMax: number): Map<string, Region> | null {
+/** What is reached without a call from each point where the driver or a caller may enter, by the point's key; the start comes first. */
+function unfold(cutter: PieceCutter, options: CompileOptions): Map<string, Region> | null {
   const { forceExit } = options;
-  const followed = { sizeBytesMax, forceExit: forceExit && (({ pc }: Point) => forceExit(pc)), routines: null };
+  const followed = {
+    sizeBytesMax: UNIT_SIZE_BYTES_MAX,
+    forceExit: forceExit && (({ pc }: Point) => forceExit(pc)),
+    routines: null,
+  };
   const limits = { ...followed, routines: new Routines(cutter, followed) };
   const budget = Math.min(UNFOLDED_COUNT_MAX, Math.max(UNFOLDED_COUNT_MIN, CLONE_COUNT_MAX * cutter.code.length));
-  const regions = new Map<string, Region>();
+  const units = new Map<string, Region>();
   // The start comes off the list first, so that it is function 0.
   const pending = [...options.entryPoints, START];
   let instructionCount = 0;
   for (let point = pending.pop(); point !== undefined; point = pending.pop()) {
-    if (regions.has(pointKey(point)) || regions.size >= FUNCTION_COUNT_MAX) continue;
-    const region = exploreRegion(cutter, point, limits);
-    if (region === null) continue;
-    regions.set(pointKey(point), region);
-    for (const node of region.nodes) {
+    if (units.has(pointKey(point)) || units.size >= FUNCTION_COUNT_MAX) continue;
+    const unit = exploreRegion(cutter, point, limits);
+    if (unit === null) continue;
+    units.set(pointKey(point), unit);
+    for (const node of unit.nodes) {
       instructionCount += node.instructions.length;
       pending.push(...pointsBehind(node, cutter));
     }
     if (instructionCount > budget) return null;
   }
-  return regions.has(pointKey(START)) ? regions : null;
+  return units.has(pointKey(START)) ? units : null;
+}
+
+/** The functions of a module. */
+type RegionPlan = {
+  readonly regions: readonly Region[];
+  /** Number of the region that begins at a point where something enters. */
+  readonly byPoint: ReadonlyMap<string, number>;
+  /** Number of the region with this root. */
+  readonly byRoot: ReadonlyMap<Node, number>;
+};
+
+function planRegions(units: ReadonlyMap<string, Region>, sizeBytesMax: number): RegionPlan {
+  const regions: Region[] = [];
+  const byPoint = new Map<string, number>();
+  for (const [key, unit] of units) {
+    byPoint.set(key, regions.length);
+    regions.push(...partition(unit, sizeBytesMax));
+  }
+  return { regions, byPoint, byRoot: new Map(regions.map(({ root }, number) => [root, number])) };
 }
 
 /** Where other regions begin behind a node. */
@@ -166,27 +194,29 @@ function pointsOf(edge: Edge): Point[] {
 }
 
 function emitRegions(
-  regions: ReadonlyMap<string, Region>,
+  plan: RegionPlan,
   cutter: PieceCutter,
   rules: Rules,
   entryPoints: readonly Point[],
 ): CompiledCode | "too large" | null {
+  const { regions, byPoint, byRoot } = plan;
   const module = new ModuleBuilder();
   const parts = declareParts(module, rules);
-  const keys = [...regions.keys()];
-  const numbers = new Map(keys.map((key, number) => [key, number]));
-  const functions = keys.map(() => module.declareFunction(REGION_FUNCTION));
-  const blocks = regionTable(regions, cutter);
-  for (const [number, region] of [...regions.values()].entries()) {
+  const functions = regions.map(() => module.declareFunction(REGION_FUNCTION));
+  const table = module.defineTable(regions.length);
+  module.addElements(table, 0, functions);
+  for (const [number, region] of regions.entries()) {
     if (region.nodes.some(({ point, piece }) => point.height + piece.growth > REGION_HEIGHT_MAX)) return null;
     const flow = analyzeFlow(region);
     if (flow === null) return null;
     const emitter = new FunctionEmitter(REGION_FUNCTION.params);
     emitRegion(emitter, region, flow, parts, {
-      regionAt: (point) => numbers.get(pointKey(point)) ?? null,
+      regionAt: (point) => byPoint.get(pointKey(point)) ?? null,
+      regions: table,
+      regionOf: (root) => must(byRoot.get(root), "a node outside a region is the root of another"),
       behindFrame: (node) => pointBehindFrame(node, cutter),
       routine: (pc) => {
-        const routine = must(numbers.get(pointKey(relativePoint(pc))), "a routine that is called has a region");
+        const routine = must(byPoint.get(pointKey(relativePoint(pc))), "a routine that is called has a region");
         return { index: functions[routine]!, number: routine };
       },
     });
@@ -194,17 +224,17 @@ function emitRegions(
     module.setBody(functions[number]!, emitter);
   }
   const entries = entryPoints.flatMap((point): CompiledEntry[] => {
-    const number = numbers.get(pointKey(point));
+    const number = byPoint.get(pointKey(point));
     return number === undefined ? [] : [{ ...point, function: number, block: 0, anyHeight: false }];
   });
-  return finish(parts, functions, { form: "regions", blocks, entries });
+  return finish(parts, functions, { form: "regions", blocks: regionTable(plan, cutter), entries });
 }
 
 /** Where a computed jump may go: for each byte of the code the number of the relative region there plus one; null when there is none. */
-function regionTable(regions: ReadonlyMap<string, Region>, cutter: PieceCutter): Uint16Array | null {
+function regionTable({ regions, byPoint }: RegionPlan, cutter: PieceCutter): Uint16Array | null {
   let table: Uint16Array | null = null;
-  for (const [number, { root }] of [...regions.values()].entries()) {
-    const { isRelative, labels, pc } = root.point;
+  for (const number of byPoint.values()) {
+    const { isRelative, labels, pc } = regions[number]!.root.point;
     if (!isRelative || labels.length > 0 || !cutter.isJumpDestination(BigInt(pc))) continue;
     table ??= new Uint16Array(cutter.code.length);
     table[pc] = number + 1;

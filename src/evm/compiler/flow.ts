@@ -28,18 +28,26 @@ export type Flow = {
   readonly of: ReadonlyMap<Node, FlowNode>;
 };
 
-/** Orders a region. @returns null when control enters a loop at more than one place: no structured form without copies */
-export function analyzeFlow(region: Region): Flow | null {
-  const nodes = reversePostorder(region.root);
+/** A region's nodes in reverse postorder, with their dominators; edges to nodes outside do not count. */
+export function orderNodes(region: Region): FlowNode[] {
+  const members = new Set(region.nodes);
+  const nodes = reversePostorder(region.root, members);
   const of = new Map(nodes.map((flow) => [flow.node, flow]));
   for (const flow of nodes) {
-    for (const successor of successorsOf(flow.node)) {
+    for (const successor of successorsOf(flow.node, members)) {
       const target = of.get(successor)!;
       flow.successors.push(target);
       target.predecessors.push(flow);
     }
   }
   findDominators(nodes);
+  return nodes;
+}
+
+/** Orders a region. @returns null when control enters a loop at more than one place: no structured form without copies */
+export function analyzeFlow(region: Region): Flow | null {
+  const nodes = orderNodes(region);
+  const of = new Map(nodes.map((flow) => [flow.node, flow]));
   for (const flow of nodes) {
     const forward = flow.predecessors.filter((from) => from.order < flow.order);
     const back = flow.predecessors.filter((from) => from.order >= flow.order);
@@ -52,12 +60,12 @@ export function analyzeFlow(region: Region): Flow | null {
   return { root: nodes[0]!, nodes, of };
 }
 
-/** Nodes that a node's edges lead to; one twice when both edges lead there. */
-function successorsOf(node: Node): Node[] {
+/** Nodes among `members` that a node's edges lead to; one twice when both edges lead there. */
+function successorsOf(node: Node, members: ReadonlySet<Node>): Node[] {
   const targets: Node[] = [];
   for (const edge of [node.taken, node.next]) {
     const target = nodeBehind(edge);
-    if (target !== null) targets.push(target);
+    if (target !== null && members.has(target)) targets.push(target);
   }
   return targets;
 }
@@ -68,10 +76,10 @@ function nodeBehind(edge: Edge | null): Node | null {
 }
 
 // An explicit stack: a region may be a chain of a thousand nodes.
-function reversePostorder(root: Node): FlowNode[] {
+function reversePostorder(root: Node, members: ReadonlySet<Node>): FlowNode[] {
   const seen = new Set<Node>([root]);
   const finished: Node[] = [];
-  const path = [{ node: root, rest: successorsOf(root) }];
+  const path = [{ node: root, rest: successorsOf(root, members) }];
   while (path.length > 0) {
     const { node, rest } = path.at(-1)!;
     const next = rest.pop();
@@ -80,7 +88,7 @@ function reversePostorder(root: Node): FlowNode[] {
       path.pop();
     } else if (!seen.has(next)) {
       seen.add(next);
-      path.push({ node: next, rest: successorsOf(next) });
+      path.push({ node: next, rest: successorsOf(next, members) });
     }
   }
   return finished.toReversed().map((node, order) => makeFlowNode(node, order));

@@ -44,8 +44,12 @@ export type Routine = {
   readonly pc: number;
   /** Words on the stack after the return less those at the entry, the return label included. */
   readonly delta: number;
+  /** Where the place to return to lies at the entry: 1 is the top. */
+  readonly labelDepth: number;
   /** How many of the words at the entry, from the top, may have changed. */
   readonly changedCount: number;
+  /** For each word from the lowest changed one up after the return: its depth at the entry when it was only moved, else 0. */
+  readonly resultDepths: readonly number[];
   readonly instructionCount: number;
   /** Calls no other routine. */
   readonly isLeaf: boolean;
@@ -57,8 +61,11 @@ export type RoutineAnswer = Routine | "none" | "open";
 /** The height that relative regions begin with: more words below are not looked at without the interpreter. */
 export const RELATIVE_HEIGHT = 64;
 
+/** How often one label may wait on the stack: generated code nests calls that return to the same place a few times. */
+const NESTED_CALL_COUNT_MAX = 10;
+
 /** Clones of one piece in a region, before further ones are reached through a region of their own. */
-const CLONE_COUNT_MAX = 64;
+const CLONE_COUNT_MAX = 256;
 
 /** A reason that the explorer knows. */
 export type ExitReason = "unvisited" | "jump" | "stack" | "opcode" | "size" | "forced";
@@ -71,6 +78,8 @@ export type Node = {
   readonly instructions: readonly Instruction[];
   /** Their static gas. */
   readonly gas: number;
+  /** Bytes of WebAssembly that they take with what surrounds them, by estimate. */
+  readonly sizeBytes: number;
   /** The stack behind them. */
   readonly fates: readonly SlotFate[];
   /** Constant target of the jump; null without one. */
@@ -90,7 +99,7 @@ export type Region = { readonly root: Node; readonly nodes: readonly Node[] };
 
 /** What bounds an exploration. */
 export type ExploreLimits = {
-  /** Most bytes of WebAssembly in one region, by estimate; at least one node is taken whatever it holds. */
+  /** Most bytes of WebAssembly that are followed from one point, by estimate; at least one node is taken whatever it holds. */
   readonly sizeBytesMax: number;
   /** Asked for each node: true makes it an exit. */
   readonly forceExit: ((point: Point) => boolean) | null;
@@ -103,7 +112,7 @@ const NODE_SIZE_BYTES = 60;
 const MOVED_WORD_SIZE_BYTES = 20;
 
 /** A routine that is no longer than this is cloned into its callers. */
-const CLONED_INSTRUCTION_COUNT_MAX = 48;
+const CLONED_INSTRUCTION_COUNT_MAX = 16;
 
 /** The place behind a jump, whatever lies on the stack. */
 export function relativePoint(pc: number): Point {
@@ -139,7 +148,7 @@ export function exploreRegion(cutter: PieceCutter, start: Point, limits: Explore
     if (node.instructions.length === 0 && !endsComputed(node)) {
       return { kind: "interpret", pc: point.pc, reason: "jump" };
     }
-    sizeBytes += node.piece.sizeBytes + nodeSizeBytes(node);
+    sizeBytes += node.sizeBytes;
     if (nodes.size > 0 && sizeBytes > limits.sizeBytesMax) {
       return { kind: "region", point: normalize(point), returns: [] };
     }
@@ -163,14 +172,15 @@ export function pointBehindFrame(node: Node, cutter: PieceCutter): Point {
   return normalize(pointOf(end.pc, node, cutter));
 }
 
-/** Whether a function was called from the same place twice without a return: recursion, which has no end of clones. */
+/** Whether a function was called from one place over and over without a return: recursion, which has no end of clones. */
 function isUnfolded({ labels }: Point, { instructions }: Piece, cutter: PieceCutter): boolean {
-  if (labels.length < 2 || instructions[0]?.opcode.kind !== "jumpdest") return false;
-  const returns = new Set<bigint>();
+  if (labels.length < NESTED_CALL_COUNT_MAX || instructions[0]?.opcode.kind !== "jumpdest") return false;
+  const counts = new Map<bigint, number>();
   for (const [, label] of labels) {
     if (!cutter.isReturnLabel(label)) continue;
-    if (returns.has(label)) return true;
-    returns.add(label);
+    const count = (counts.get(label) ?? 0) + 1;
+    if (count === NESTED_CALL_COUNT_MAX) return true;
+    counts.set(label, count);
   }
   return false;
 }
@@ -232,19 +242,22 @@ function callOf(
   edgeTo: (point: Point) => Edge,
 ): Edge | null {
   const { routines } = limits;
-  if (routines === null || !cutter.isVisited(target)) return null;
-  const slot = node.fates.findLastIndex(({ constant }) => constant !== null && cutter.isReturnLabel(constant));
-  if (slot < 0) return null;
-  const label = Number(node.fates[slot]!.constant);
+  // A jump to a place where something returns to is a return.
+  if (routines === null || !cutter.isVisited(target) || cutter.isReturnLabel(BigInt(target))) return null;
+  if (!node.fates.some(({ constant }) => constant !== null && cutter.isReturnLabel(constant))) return null;
   const routine = routines.at(target);
   if (routine === "open") return { kind: "open" };
-  if (routine === "none" || label === target) return null;
+  if (routine === "none") return null;
+  const constant = node.fates.at(-routine.labelDepth)?.constant ?? null;
+  if (constant === null || !cutter.isJumpDestination(constant) || constant === BigInt(target)) return null;
+  const label = Number(constant);
   if (routine.isLeaf && routine.instructionCount <= CLONED_INSTRUCTION_COUNT_MAX) return null;
   const height = node.fates.length + routine.delta;
   const kept = node.fates.slice(0, Math.max(0, node.fates.length - routine.changedCount));
-  // The label is among what the routine takes, or it is not its place to return to.
-  if (slot < kept.length || height < kept.length || !cutter.isVisited(label)) return null;
-  const results = Array.from({ length: height - kept.length }, (): SlotFate => ({ constant: null, origin: -1 }));
+  const results = routine.resultDepths.map((depth): SlotFate => {
+    return { constant: depth === 0 ? null : (node.fates.at(-depth)?.constant ?? null), origin: -1 };
+  });
+  if (kept.length + results.length !== height || !cutter.isVisited(label)) return null;
   const behind = pointOf(label, { ...node, fates: [...kept, ...results] }, cutter);
   return { kind: "call", routine, label, next: edgeTo(behind) };
 }
@@ -273,6 +286,7 @@ function makeNode(point: Point, piece: Piece, cutter: PieceCutter): Node {
     piece,
     instructions: isWhole ? piece.instructions : piece.instructions.slice(0, count),
     gas: isWhole ? piece.gas : piece.gas - cutter.gasOf(piece.instructions[count]!),
+    sizeBytes: piece.sizeBytes + surroundingSizeBytes(stack),
     fates: stack,
     ...parts,
     taken: null,
@@ -288,7 +302,7 @@ function endsComputed({ instructions, piece, fates }: Node): boolean {
 }
 
 /** Bytes of WebAssembly around a node's instructions: the charge, and words on their way home. */
-function nodeSizeBytes({ fates }: Node): number {
+function surroundingSizeBytes(fates: readonly SlotFate[]): number {
   const movedCount = fates.reduce((count, { origin }, slot) => (origin === slot ? count : count + 1), 0);
   return NODE_SIZE_BYTES + movedCount * MOVED_WORD_SIZE_BYTES;
 }

@@ -8,7 +8,7 @@
 import { assert } from "#base/assert.ts";
 import { CODE_MAP_JUMPDEST, CONTEXT, EXIT_REASONS, FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
 import { Code, i32, i64, type Var } from "#wasm/code.ts";
-import type { FunctionEmitter, FunctionIndex, Label } from "#wasm/function-emitter.ts";
+import type { FunctionEmitter, FunctionIndex, Label, TableIndex } from "#wasm/function-emitter.ts";
 import type { Instruction } from "../bytecode/pieces.ts";
 import { STACK_WORD_COUNT_MAX } from "../gas/rules.ts";
 import type { FrameOpcode } from "../opcodes/opcode.ts";
@@ -16,7 +16,7 @@ import { TO_ENTRY, TO_INTERPRETER } from "../runtime/status.ts";
 import { conditionOf } from "../words/comparison.ts";
 import { storeLimbs } from "../words/memory.ts";
 import type { Word } from "../words/word.ts";
-import { CompiledFrame } from "./compiled-frame.ts";
+import { CompiledFrame, REGION_FUNCTION } from "./compiled-frame.ts";
 import { leaveToInterpreter } from "./entry.ts";
 import { changedSlots, type Flow, type FlowNode } from "./flow.ts";
 import type { ModuleParts } from "./module-parts.ts";
@@ -35,6 +35,10 @@ import {
 export interface RegionLinks {
   /** Number of the region that begins at a point, or null when there is none and the interpreter goes on. */
   regionAt(point: Point): number | null;
+  /** The functions of all regions, by number. */
+  readonly regions: TableIndex;
+  /** Number of the region whose root a node is. */
+  regionOf(root: Node): number;
   /** The point behind a node that ends with a call. */
   behindFrame(node: Node): Point;
   /** The region function of a routine, and its number. */
@@ -177,9 +181,9 @@ class RegionEmitter {
     code.if(
       i32.ltS(exit, 0),
       () => {
-        const index = i32.xor(exit, EXIT_TO_REGION);
-        code.store32(frame.frame, FRAME.entry, i32.add(i32.global(this.#parts.entryBase), index));
-        frame.leave(TO_ENTRY);
+        // In place of this one, so that callers of routines wait for the rest of it, and loops over regions need no stack.
+        code.pushAll([frame.frame, frame.gas, frame.depth, i32.xor(exit, EXIT_TO_REGION)]);
+        code.f.returnCallIndirect(this.#parts.module.type(REGION_FUNCTION), this.#links.regions);
       },
       () => {
         code.store32(frame.frame, FRAME.pc, i32.and(exit, EXIT_PC_MASK));
@@ -352,7 +356,11 @@ class RegionEmitter {
       else this.#exitWith(height, EXIT_TO_REGION | region | 0);
       return;
     }
-    const target = this.#flow.of.get(edge.node)!;
+    const target = this.#flow.of.get(edge.node);
+    if (target === undefined) {
+      this.#exitWith(height, EXIT_TO_REGION | this.#links.regionOf(edge.node) | 0);
+      return;
+    }
     const isBack = target.order <= from.order;
     if (!isBack) this.#learn(target, knowledge);
     if (isBack || target.isMerge) this.#code.f.br(this.#labels.get(target)!);

@@ -10,8 +10,10 @@ import { assert } from "#base/assert.ts";
 import type { PieceCutter } from "../bytecode/pieces.ts";
 import { changedSlots } from "./flow.ts";
 import {
+  type Edge,
   type ExploreLimits,
   exploreRegion,
+  type Node,
   RELATIVE_HEIGHT,
   type Region,
   type Routine,
@@ -107,7 +109,68 @@ function summarize(pc: number, region: Region): Routine | null {
       lowest = Math.min(lowest, height);
     }
   }
-  if (delta === null) return null;
+  const exit = delta === null ? null : followEntryStack(region);
+  if (delta === null || exit === null) return null;
   assert(lowest >= 0, "a region reaches no deeper than its made-up height");
-  return { pc, delta, changedCount: RELATIVE_HEIGHT - lowest, instructionCount, isLeaf };
+  const depthOf = (slot: number) => (slot < 0 ? 0 : RELATIVE_HEIGHT - slot);
+  const labelDepth = depthOf(exit.labelSlot);
+  const resultDepths = exit.slots.slice(lowest).map(depthOf);
+  return { pc, delta, labelDepth, resultDepths, changedCount: RELATIVE_HEIGHT - lowest, instructionCount, isLeaf };
+}
+
+/** Where words lie when a routine returns, by the slot that they had at the entry; -1 for others. */
+type ExitStack = { readonly labelSlot: number; readonly slots: readonly number[] };
+
+/** Follows the words of the entry stack through the region to the jumps that leave it. @returns null when their targets are not of it */
+function followEntryStack(region: Region): ExitStack | null {
+  const { root } = region;
+  // For each slot at the start of a node the slot at the entry that it still is, or -1.
+  const origins = new Map<Node, number[]>([[root, Array.from({ length: RELATIVE_HEIGHT }, (_, slot) => slot)]]);
+  const pending = [root];
+  while (pending.length > 0) {
+    const node = pending.pop()!;
+    for (const edge of [node.taken, node.next]) {
+      const arrival = edge === null ? null : arrivalOf(node, edge, behind(node, origins));
+      if (arrival !== null && meet(origins, arrival)) pending.push(arrival.node);
+    }
+  }
+  let exit: number[] | null = null;
+  for (const node of origins.keys()) {
+    if (node.taken?.kind !== "dynamic" && node.next?.kind !== "dynamic") continue;
+    const slots = behind(node, origins);
+    exit = exit === null ? slots : exit.map((slot, i) => (slot === slots[i] ? slot : -1));
+  }
+  const labelSlot = exit?.pop() ?? -1;
+  return exit === null || labelSlot < 0 ? null : { labelSlot, slots: exit };
+}
+
+function behind(node: Node, origins: ReadonlyMap<Node, readonly number[]>): number[] {
+  const before = origins.get(node)!;
+  return node.fates.map(({ origin }) => (origin < 0 ? -1 : before[origin]!));
+}
+
+type Arrival = { readonly node: Node; readonly slots: readonly number[] };
+
+function arrivalOf(from: Node, edge: Edge, behind: readonly number[]): Arrival | null {
+  if (edge.kind === "node") return { node: edge.node, slots: behind };
+  if (edge.kind !== "call") return null;
+  const kept = behind.slice(0, Math.max(0, behind.length - edge.routine.changedCount));
+  const results = edge.routine.resultDepths.map((depth) => (depth === 0 ? -1 : (behind.at(-depth) ?? -1)));
+  return arrivalOf(from, edge.next, [...kept, ...results]);
+}
+
+/** Adds what is known on arrival. @returns whether less is known of the node's entry stack now */
+function meet(origins: Map<Node, number[]>, { node, slots }: Arrival): boolean {
+  const known = origins.get(node);
+  if (known === undefined) {
+    origins.set(node, [...slots]);
+    return true;
+  }
+  let isLess = false;
+  for (const [slot, origin] of slots.entries()) {
+    if (known[slot] === origin || known[slot] === -1) continue;
+    known[slot] = -1;
+    isLess = true;
+  }
+  return isLess;
 }

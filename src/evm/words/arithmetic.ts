@@ -63,7 +63,7 @@ export function divWords(code: Code, links: Links, a: Word, b: Word): Word {
     if (power !== null) return shrConstant(code, power, a);
     if (limbCount(b) > limbCount(a)) return ZERO;
   }
-  const quotient = divideLimbs(a[0], b[0]);
+  const quotient = divideLimbs(code, a[0], b[0]);
   if (isNarrow(a)) {
     // A divisor of 2^64 or more is above the dividend.
     const result = code.i64(0n);
@@ -88,7 +88,7 @@ export function modWords(code: Code, links: Links, a: Word, b: Word): Word {
     if (logarithm(y) !== null) return andWords(code, a, constantWord(y - 1n));
     if (limbCount(b) > limbCount(a)) return copyWord(code, a);
   }
-  const rest = remainderLimbs(a[0], b[0]);
+  const rest = remainderLimbs(code, a[0], b[0]);
   if (isNarrow(a)) {
     const high = highLimbs([b]);
     const result = code.i64(a[0]);
@@ -123,11 +123,8 @@ export function sdivWords(code: Code, links: Links, a: Word, b: Word): Word {
   if (power !== null) {
     return keepResult(code, () => sarConstant(code, power, addWords(code, a, roundingOf(code, a, power))));
   }
-  const fast = (result: readonly Var<"i64">[]) => {
-    assignLimbs(code, result, ZERO);
-    ifNotZero(code, b[0], () => code.set(result[0]!, divideLimbs(a[0], b[0])));
-  };
-  return whenNarrow(code, [a, b], fast, links.sdiv);
+  const divide = (low: Var<"i64">) => code.set(low, signedQuotient(code, a[0], b[0]));
+  return whenSignedNarrow(code, [a, b], divide, links.sdiv);
 }
 
 /** SMOD: the rest of a / b of signed values, with the sign of a; 0 when b is 0. */
@@ -145,11 +142,64 @@ export function smodWords(code: Code, links: Links, a: Word, b: Word): Word {
       return subWords(code, masked, rounding);
     });
   }
-  const fast = (result: readonly Var<"i64">[]) => {
-    assignLimbs(code, result, ZERO);
-    ifNotZero(code, b[0], () => code.set(result[0]!, remainderLimbs(a[0], b[0])));
+  const divide = (low: Var<"i64">) => {
+    const rest = typeof b[0] === "bigint" ? restOf(code, a[0], b[0]) : i64.remS(a[0], b[0]);
+    code.set(low, rest);
   };
-  return whenNarrow(code, [a, b], fast, links.smod);
+  return whenSignedNarrow(code, [a, b], divide, links.smod);
+}
+
+function restOf(code: Code, a: Limb, b: bigint): Operand64 {
+  return i64.sub(a, i64.mul(signedQuotient(code, a, b), b));
+}
+
+// Of two values that one signed limb each holds, the divisor neither 0 nor -1.
+function signedQuotient(code: Code, a: Limb, b: Limb): Operand64 {
+  if (typeof b !== "bigint" || BigInt.asIntN(64, b) < 2n) return i64.divS(a, b);
+  const sign = code.i64(i64.shrS(a, 63));
+  const magnitude = code.i64(i64.sub(i64.xor(a, sign), sign));
+  return i64.sub(i64.xor(quotientByConstant(code, magnitude, b), sign), sign);
+}
+
+// A product in place of a division. @see Granlund, Montgomery: Division by Invariant Integers using Multiplication, section 4
+function quotientByConstant(code: Code, a: Var<"i64">, divisor: bigint): Operand64 {
+  const bits = BigInt((divisor - 1n).toString(2).length);
+  const factor = ((1n << 64n) * ((1n << bits) - divisor)) / divisor + 1n;
+  const [, high] = code.mulWide(a, factor);
+  return i64.shrU(i64.add(high, i64.shrU(i64.sub(a, high), 1)), bits - 1n);
+}
+
+// Emits the fast way when each operand is a sign-extended limb and the divisor, the second, is neither 0 nor -1; else the call.
+function whenSignedNarrow(
+  code: Code,
+  operands: readonly [Word, Word],
+  divide: (low: Var<"i64">) => void,
+  target: FunctionIndex,
+): Word {
+  const constant = constantOf(operands[1]);
+  if (constant !== null && (constant < 2n || constant >= 1n << 63n)) return callWord(code, target, operands, 4);
+  const result = newVariables(code, 4);
+  code.scope(() => {
+    const differences = operands.flatMap(([low, ...high]) => {
+      const sign =
+        typeof low === "bigint" ? BigInt.asUintN(64, BigInt.asIntN(64, low) >> 63n) : code.i64(i64.shrS(low, 63));
+      return high.map((limb) => code.i64(i64.xor(limb, sign)));
+    });
+    const isNarrow = i64.eqz(orAll(differences));
+    const isDivisible = i64.gtU(i64.add(operands[1][0], 1), 1);
+    code.if(
+      constant === null ? i32.and(isNarrow, isDivisible) : isNarrow,
+      () => {
+        divide(result[0]!);
+        for (const limb of result.slice(1)) code.set(limb, i64.shrS(result[0]!, 63));
+      },
+      () => {
+        code.call(target, ...operands.flat());
+        popWord(code, result);
+      },
+    );
+  });
+  return mapWord((i) => result[i]!);
 }
 
 /** ADDMOD: (a + b) mod m without overflow of the sum; 0 when m is 0. */
@@ -261,12 +311,16 @@ function isNarrowAndNotZero(low: Limb, high: readonly Limb[]): Value<"i32"> {
   return high.length === 0 ? notZero : i32.and(notZero, i64.eqz(orAll(high)));
 }
 
-function divideLimbs(a: Limb, b: Limb): Operand64 {
-  return typeof a === "bigint" && typeof b === "bigint" && b !== 0n ? a / b : i64.divU(a, b);
+function divideLimbs(code: Code, a: Limb, b: Limb): Operand64 {
+  if (typeof a === "bigint" && typeof b === "bigint" && b !== 0n) return a / b;
+  return typeof a !== "bigint" && typeof b === "bigint" && b > 1n ? quotientByConstant(code, a, b) : i64.divU(a, b);
 }
 
-function remainderLimbs(a: Limb, b: Limb): Operand64 {
-  return typeof a === "bigint" && typeof b === "bigint" && b !== 0n ? a % b : i64.remU(a, b);
+function remainderLimbs(code: Code, a: Limb, b: Limb): Operand64 {
+  if (typeof a === "bigint" && typeof b === "bigint" && b !== 0n) return a % b;
+  return typeof a !== "bigint" && typeof b === "bigint" && b > 1n
+    ? i64.sub(a, i64.mul(quotientByConstant(code, a, b), b))
+    : i64.remU(a, b);
 }
 
 // What is added before a shift so that it rounds towards zero: 2^power - 1 for a negative value, else 0.
