@@ -9,6 +9,7 @@ import { ZERO_HASH } from "#chain/primitives.ts";
 import type { BlockEnvironment, CallMessage, CallOutcome, Engine } from "#evm/engine.ts";
 import { OverlayHost } from "#evm/overlay-host.ts";
 import { createReferenceEngine } from "#evm/reference/engine.ts";
+import { PortLink } from "#roles/threads/compile-ports.ts";
 import { allocateState, planStateMemory } from "#state/memory-plan.ts";
 import { type GenesisState, StateTable } from "#state/table.ts";
 import { CLOCK } from "./clock.ts";
@@ -30,7 +31,10 @@ export type BenchEngine = Engine & { readonly close?: () => void | Promise<void>
 /** The names in the report. */
 export type ContenderName = "ethereumjs" | "interpreter" | "hot" | "cold" | "auto";
 
-type CreateWasmEngine = (spec: ChainSpec, options: { readonly tier: Tier }) => BenchEngine | Promise<BenchEngine>;
+type CreateWasmEngine = (
+  spec: ChainSpec,
+  options: { readonly tier: Tier; readonly link?: PortLink },
+) => BenchEngine | Promise<BenchEngine>;
 
 const WASM_ENGINE = join(import.meta.dir, "../../src/evm/wasm-engine.ts");
 /** Address space; a sixteenth of it is room for code. */
@@ -56,9 +60,19 @@ export function wasmContender(name: ContenderName, tier: Tier): Contender {
     name,
     create: async (spec) => {
       const module = (await import(WASM_ENGINE)) as { createWasmEngine: CreateWasmEngine };
-      return module.createWasmEngine(spec, { tier });
+      if (tier !== "auto") return module.createWasmEngine(spec, { tier });
+      const { link, close } = startCompileWorker();
+      return { ...(await module.createWasmEngine(spec, { tier, link })), close };
     },
   };
+}
+
+/** A thread that compiles, as a node has it. */
+function startCompileWorker(): { readonly link: PortLink; readonly close: () => void } {
+  const worker = new Worker(new URL("./compile-worker.ts", import.meta.url).href);
+  const { port1, port2 } = new MessageChannel();
+  worker.postMessage(port2, [port2]);
+  return { link: new PortLink(port1), close: () => worker.terminate() };
 }
 
 /** A program's state in the flat table; one table is filled anew for each, since a process has few memories. */

@@ -35,6 +35,8 @@ export type TieringOptions = {
   readonly cacheSizeBytes: number;
   /** Longest code that is asked for. */
   readonly codeSizeBytesMax: number;
+  /** Gas between two polls of a frame without a deadline. */
+  readonly pollIntervalGas: number;
 };
 
 /** What is done unless told otherwise. */
@@ -42,19 +44,22 @@ export const DEFAULT_TIERING: TieringOptions = {
   gasPerByte: 32,
   cacheSizeBytes: 256 * 1024 * 1024,
   codeSizeBytesMax: 512 * 1024,
+  // A few milliseconds of the interpreter.
+  pollIntervalGas: 1_000_000,
 };
 
 /** Compilations of one code; each waits for this many times the gas of the one before. */
 const ATTEMPT_COUNT_MAX = 4;
 const ATTEMPT_FACTOR = 4;
-/** Gas between two polls of a frame without a deadline: a few milliseconds of the interpreter. */
-const POLL_INTERVAL_GAS = 1_000_000;
 /** Code shorter than this is taken to be this long. */
 const CODE_SIZE_BYTES_MIN = 256;
 /** Answers taken at the beginning of a run: installing one takes some tens of microseconds. */
 const ANSWERS_PER_RUN = 8;
 /** Jumps to an entry that do not fit it, one after the other, before it is given up. */
 const MISS_COUNT_MAX = 256;
+/** Hand-overs between two looks at whether they are worth it, and the gas that each must bring: a call of JavaScript takes as long. */
+const REVIEW_INTERVAL = 64;
+const HANDOVER_GAS_MIN = 300;
 /** Polls without a frame having entered before other points are looked for. */
 const IDLE_POLL_COUNT_MAX = 3;
 
@@ -80,11 +85,18 @@ type Loaded = {
 };
 
 /** Entries whose places in the map are marked. */
-type Armed = { readonly byPc: Map<number, CompiledEntry[]>; missCount: number; idlePollCount: number };
+type Armed = {
+  readonly byPc: Map<number, CompiledEntry[]>;
+  missCount: number;
+  idlePollCount: number;
+  handoverCount: number;
+  /** Gas that compiled code had charged at the last review. */
+  reviewedGas: number;
+};
 
 /** See the head of the file. */
 export class TieredCompiler implements CodeListener {
-  readonly pollIntervalGas = POLL_INTERVAL_GAS;
+  readonly pollIntervalGas: number;
   readonly counters: TieringCounters = { handovers: 0, installs: 0 };
   readonly #thread: EvmThread;
   readonly #link: CompileLink;
@@ -101,6 +113,7 @@ export class TieredCompiler implements CodeListener {
     this.#thread = thread;
     this.#link = link;
     this.#options = options;
+    this.pollIntervalGas = options.pollIntervalGas;
     this.#library = new CodeLibrary(options.cacheSizeBytes);
   }
 
@@ -217,10 +230,21 @@ export class TieredCompiler implements CodeListener {
     armed.missCount = 0;
     armed.idlePollCount = 0;
     this.counters.handovers++;
+    if (++armed.handoverCount % REVIEW_INTERVAL === 0) this.#review(loaded, armed);
     const first = this.#field(loaded.entry + CODE_ENTRY.entry);
     this.#setField(frame + FRAME.entry, first + fitting.function);
     this.#setField(frame + FRAME.block, fitting.block);
     return true;
+  }
+
+  /** Gives entries up that compiled code leaves again at once. */
+  #review(loaded: Loaded, armed: Armed): void {
+    const { arena } = this.#thread;
+    const gas = readCount(arena, arena.range.base + CONTEXT.gasCompiled);
+    const brought = gas - armed.reviewedGas;
+    // The counter starts over with each run.
+    if (brought >= 0 && brought < REVIEW_INTERVAL * HANDOVER_GAS_MIN) this.#disarm(loaded);
+    armed.reviewedGas = gas;
   }
 
   #take(answer: CompileAnswer, isInRun: boolean): void {
@@ -275,7 +299,7 @@ export class TieredCompiler implements CodeListener {
       else others.push(entry);
       this.#mark(loaded.map + entry.pc);
     }
-    loaded.armed = { byPc, missCount: 0, idlePollCount: 0 };
+    loaded.armed = { byPc, missCount: 0, idlePollCount: 0, handoverCount: 0, reviewedGas: 0 };
   }
 
   #uninstall(record: CodeRecord): void {

@@ -1,6 +1,7 @@
 // The engine of a thread that runs byte code, as the node's options ask for it, and what it did as metrics.
 
 import type { ChainSpec } from "#chain/chain-spec.ts";
+import { DEFAULT_TIERING } from "#evm/compiler/tiered-compiler.ts";
 import type { Engine } from "#evm/engine.ts";
 import { createReferenceEngine } from "#evm/reference/engine.ts";
 import { adoptCoreModule } from "#evm/runtime/core-module.ts";
@@ -48,7 +49,12 @@ function tieringOf({ setup, compilePorts }: ThreadStart): Omit<WasmEngineOptions
   const [port] = compilePorts;
   if (jitMode === "force") return { tier: "compile" };
   if (jitMode === "off" || port === undefined) return { tier: "interpreter" };
-  const tiering = { gasPerByte: jitThreshold, cacheSizeBytes: jitCacheBytes, codeSizeBytesMax: jitCodeBytesMax };
+  const tiering = {
+    ...DEFAULT_TIERING,
+    gasPerByte: jitThreshold,
+    cacheSizeBytes: jitCacheBytes,
+    codeSizeBytesMax: jitCodeBytesMax,
+  };
   return { tier: "auto", link: new PortLink(port), tiering };
 }
 
