@@ -1,11 +1,12 @@
-// Calls that run code take turns on a read worker: a bounded number is under way at a time, so that each machine's memory is
-// bounded too; the others wait in the order in which they came, before they choose their state.
+// Calls that run code take turns on a read worker, in the order in which they came, and wait before they choose their state. So the
+// memory of machines is bounded; and, since our engine keeps the thread while it runs, the worker follows the log between two
+// calls: one that fell far behind would hold the log up.
 
 /** Methods whose time is that of the code they run. */
 export const CODE_METHODS: ReadonlySet<string> = new Set(["eth_call", "eth_estimateGas"]);
 
-/** Calls that run code at a time on one worker: each interpreter in use holds a megabyte or more. */
-export const CODE_CALL_COUNT_MAX = 16;
+/** Calls that run code at a time on one worker. Those of the reference engine let others in, and hold a megabyte or more each. */
+export const CODE_CALL_COUNT_MAX = { wasm: 1, reference: 16 } as const;
 
 /** A bounded number of places. */
 export class CallSlots {

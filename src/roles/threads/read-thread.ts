@@ -72,7 +72,7 @@ class ReadWorker {
   readonly #service: ReadService;
   readonly #renderer: SubscriptionRenderer | null;
   readonly #pace: PacedRenderer | null;
-  readonly #codeCalls = new CallSlots(CODE_CALL_COUNT_MAX);
+  readonly #codeCalls: CallSlots;
   /** By bare hash: who waits for the receipt. */
   readonly #receiptWaiters = new Map<string, Set<(found: boolean) => void>>();
   #catchUpWaiters: { sequence: number; resolve: () => void }[] = [];
@@ -90,6 +90,7 @@ class ReadWorker {
     this.#port = port;
     this.#store = parts.store;
     this.#engine = parts.engine;
+    this.#codeCalls = new CallSlots(CODE_CALL_COUNT_MAX[parts.engine.engine.kind]);
     this.#reader = new RingReader(regions.published, 2 + index);
     this.#status = new NodeStatus(regions.status);
     this.#pool = openPoolLink(start, port);
