@@ -19,6 +19,7 @@ import { charge, expandOrReturn } from "./evm-memory.ts";
 import { memoryAbove } from "./frames.ts";
 import { EXHAUSTED } from "./status.ts";
 import { returnHalt, wordBits, wordParam, wordsOf } from "./word-memory.ts";
+import { hasCode } from "./world.ts";
 
 /** The precompile whose touch outlives a revert. @see EIP-161, mainnet block 2,675,119 */
 const RIPEMD_PRECOMPILE = 3;
@@ -30,8 +31,9 @@ const BLOCK_HASH_COUNT = 256;
 export function defineAccounts(core: Core): void {
   defineAccountReader(core, "balance", (code, account) => loadLimbs(code, account, ACCOUNT.balance));
   defineAccountReader(core, "extCodeSize", (code, account) => {
-    core.call(code, "ensureCode", account);
-    return [code.i64(i64.extend(i32.load(account, ACCOUNT.codeSize))), 0n, 0n, 0n];
+    const size = code.i32(i32.load(account, ACCOUNT.codeSize));
+    code.if(i32.eqz(size), () => emitToldCodeSize(core, code, account, size));
+    return [code.i64(i64.extend(size)), 0n, 0n, 0n];
   });
   defineAccountReader(core, "extCodeHash", (code, account) => {
     const gas = code.param(1, "i64");
@@ -80,6 +82,14 @@ function defineAccountReader(core: Core, name: CoreFunction, read: (code: Code, 
     const word = read(code, account);
     returnOnFailure(core, code, 4);
     code.return(gas, ...word);
+  });
+}
+
+/** The size alone: the Host tells it without the code. */
+function emitToldCodeSize(core: Core, code: Code, account: Var<"i32">, size: Var<"i32">): void {
+  code.if(hasCode(account), () => {
+    code.if(i32.eqz(i32.load(account, ACCOUNT.toldCodeSize)), () => core.call(code, "loadCodeSize", account));
+    code.set(size, i32.load(account, ACCOUNT.toldCodeSize));
   });
 }
 

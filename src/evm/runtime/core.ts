@@ -16,6 +16,8 @@ export const HOST_FUNCTIONS = {
   loadAccount: { params: [ADDRESS], results: [] },
   /** (slot) Fills value and original value. */
   loadSlot: { params: [ADDRESS], results: [] },
+  /** (account) Asks for the size of the account's code, which is not empty. */
+  loadCodeSize: { params: [ADDRESS], results: [] },
   /** (account) Asks for the account's code, and makes a code entry for its hash when there is none and room is left. */
   loadCode: { params: [ADDRESS], results: [] },
   /** (account, address) Writes the bytes of a code that has no entry. */

@@ -129,6 +129,7 @@ export class HostBridge {
           this.#keepFailure(error);
         }
       },
+      loadCodeSize: (account) => this.#guard(() => this.#loadCodeSize(account! >>> 0)),
       placeCode: (account, address) => this.#guard(() => this.#placeCode(account! >>> 0, address! >>> 0)),
       keepCode: (account, code, size) =>
         this.#guard(() =>
@@ -193,12 +194,21 @@ export class HostBridge {
     writeHash(this.#arena, record + SLOT.original, value);
   }
 
+  #codeHashOf(record: number): Hash32 {
+    const at = record + ACCOUNT.codeHash;
+    return this.loaded[this.indexOf(record)]?.codeHash ?? this.#arena.bytes.slice(at, at + 32);
+  }
+
+  #loadCodeSize(record: number): void {
+    const size = this.#current.host.codeSize(this.#codeHashOf(record));
+    assert(size >= 0, CODE_MISSING);
+    this.#arena.words32[(record + ACCOUNT.toldCodeSize) >>> 2] = size;
+  }
+
   #loadCode(record: number): void {
-    const { bytes, words32 } = this.#arena;
+    const { words32 } = this.#arena;
     const { host, core } = this.#current;
-    const hash =
-      this.loaded[this.indexOf(record)]?.codeHash ??
-      bytes.slice(record + ACCOUNT.codeHash, record + ACCOUNT.codeHash + 32);
+    const hash = this.#codeHashOf(record);
     const size = host.codeSize(hash);
     assert(size >= 0, CODE_MISSING);
     if (core.findCode(record + ACCOUNT.codeHash) !== 0) return;

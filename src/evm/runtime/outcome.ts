@@ -90,14 +90,14 @@ function readOutput({ bytes, words32 }: Arena, frame: number): Uint8Array {
   return copyOf(bytes, start, size);
 }
 
-/** Up to this a loop copies faster than through a view: 22 ns instead of 41 for a topic. */
+/** Up to this a loop copies faster: 22 ns for a topic instead of 41. */
 const LOOP_SIZE_BYTES_MAX = 64;
 
-/** Private bytes. @hot bench/evm/machine.bench.ts */
+/** Private bytes. A slice of shared memory is not shared; it does not clear the bytes first, as a new array would. @hot bench/evm/machine.bench.ts */
 function copyOf(bytes: Uint8Array, start: number, size: number): Uint8Array {
+  if (size > LOOP_SIZE_BYTES_MAX) return bytes.slice(start, start + size);
   const copy = new Uint8Array(size);
-  if (size > LOOP_SIZE_BYTES_MAX) copy.set(bytes.subarray(start, start + size));
-  else for (let i = 0; i < size; i++) copy[i] = bytes[start + i]!;
+  for (let i = 0; i < size; i++) copy[i] = bytes[start + i]!;
   return copy;
 }
 

@@ -6,6 +6,8 @@ import {
   CONTEXT,
   FRAME,
   FRAME_FLAG_STATIC,
+  JOURNAL,
+  JOURNAL_WORD,
   SLOT,
   SLOT_FLAG_DIRTY,
   SLOT_FLAG_LOADED,
@@ -26,7 +28,7 @@ export function defineStorage(core: Core): void {
   core.define("sload", (code) => {
     const frame = code.param(0, "i32");
     const gas = code.param(1, "i64");
-    const slot = code.i32(emitSlot(core, code, frame, wordParam(code, 2)));
+    const slot = emitSlot(core, code, frame, wordParam(code, 2));
     emitColdSlot(core, code, { slot, gas, cost: core.rules.gas.coldSload - core.rules.gas.sload, zeroCount: 4 });
     emitEnsureSlot(core, code, slot, 4);
     code.return(gas, ...loadLimbs(code, slot, SLOT.value));
@@ -55,8 +57,16 @@ export function returnIfStatic(code: Code, frame: Var<"i32">): void {
   code.if(i32.and(i32.load(frame, FRAME.flags), FRAME_FLAG_STATIC), () => returnHalt(code, WRITE_PROTECTION));
 }
 
-function emitSlot(core: Core, code: Code, frame: Var<"i32">, key: readonly Var<"i64">[]): Value<"i32"> {
-  return core.call32(code, "slotOf", i32.load(frame, FRAME.account), 0, ...key, 1);
+/** The slot of the running account; most often it is the one that was used last. */
+function emitSlot(core: Core, code: Code, frame: Var<"i32">, key: Word): Var<"i32"> {
+  const account = code.i32(i32.load(frame, FRAME.account));
+  const slot = code.i32(core.field(CONTEXT.lastSlot));
+  const isAnother = i32.or(i32.ne(i32.load(slot, SLOT.account), account), isDifferent(slot, SLOT.key, key));
+  code.if(i32.or(i32.eqz(slot), isAnother), () => {
+    code.set(slot, core.call32(code, "slotOf", account, 0, ...key, 1));
+    core.setField(code, CONTEXT.lastSlot, slot);
+  });
+  return slot;
 }
 
 function emitColdSlot(
@@ -87,18 +97,36 @@ function emitSstore(core: Core, code: Code): void {
   const value = wordParam(code, 6);
   returnIfStatic(code, frame);
   if (sstoreSentry > 0) code.if(i64.leS(gas, sstoreSentry), () => returnHalt(code, OUT_OF_GAS));
-  const slot = code.i32(emitSlot(core, code, frame, wordParam(code, 2)));
+  const slot = emitSlot(core, code, frame, wordParam(code, 2));
   emitColdSlot(core, code, { slot, gas, cost: prices.coldSload, zeroCount: 0 });
   emitEnsureSlot(core, code, slot, 0);
   if (sstore === "legacy") emitLegacyPrice(core, code, { slot, gas, value });
   else emitNetPrice(core, code, { slot, gas, value });
   code.if(isDifferent(slot, SLOT.value, value), () => {
-    core.call(code, "raise", i32.add(slot, SLOT.flags), SLOT_FLAG_DIRTY);
-    core.call(code, "keepWord", i32.add(slot, SLOT.value));
+    code.if(i32.eqz(i32.and(i32.load(slot, SLOT.flags), SLOT_FLAG_DIRTY)), () => {
+      core.call(code, "raise", i32.add(slot, SLOT.flags), SLOT_FLAG_DIRTY);
+    });
+    emitKeepValue(core, code, frame, slot);
     storeLimbs(code, slot, SLOT.value, value);
   });
   returnOnFailure(core, code, 0);
   code.return(gas);
+}
+
+/** Remembers a slot's value, unless an entry since the frame began has it: undone back to front, the older one counts. */
+function emitKeepValue(core: Core, code: Code, frame: Var<"i32">, slot: Var<"i32">): void {
+  const value = code.i32(i32.add(slot, SLOT.value));
+  const entry = code.i32(i32.load(slot, SLOT.journaledAt));
+  const end = code.i32(core.field(CONTEXT.journalEnd));
+  const isOfFrame = i32.and(i32.geU(entry, i32.load(frame, FRAME.journalMark)), i32.ltU(entry, end));
+  const isOfSlot = i32.and(
+    i32.eq(i32.load(entry, JOURNAL.target), value),
+    i32.eq(i32.load(entry, JOURNAL.kind), JOURNAL_WORD),
+  );
+  code.if(i32.eqz(i32.and(isOfFrame, isOfSlot)), () => {
+    code.store32(slot, SLOT.journaledAt, end);
+    core.call(code, "keepWord", value);
+  });
 }
 
 type Write = { slot: Var<"i32">; gas: Var<"i64">; value: Word };

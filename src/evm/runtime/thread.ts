@@ -50,6 +50,7 @@ export class EvmThread {
     this.setField(CONTEXT.generation, generation === 0 ? 1 : generation);
     this.setField(CONTEXT.accountCount, 0);
     this.setField(CONTEXT.slotCount, 0);
+    this.setField(CONTEXT.lastSlot, 0);
     this.setField(CONTEXT.journalEnd, this.field(CONTEXT.journal));
     this.setField(CONTEXT.logsEnd, this.field(CONTEXT.logs));
     this.setField(CONTEXT.logCount, 0);

@@ -66,6 +66,8 @@ export const CONTEXT = {
   hashSeed: 432,
   /** i32: end of the region of blob hashes. */
   blobHashesCapacityEnd: 440,
+  /** i32: the record of the slot, not a transient one, that was used last; 0 for none. */
+  lastSlot: 444,
   // Where the regions lie: i32 address and i32 end, set once when the range is laid out.
   stacks: 448,
   stacksEnd: 452,
@@ -232,6 +234,8 @@ export const ACCOUNT = {
   codeEntry: 76,
   /** 32 bytes in natural order. */
   codeHash: 80,
+  /** i32: size of the code that the Host told, before the code itself was asked for; 0 when it was not asked. */
+  toldCodeSize: 120,
   /** i32: how often the storage was cleared in this transaction (creation over old storage, see EIP-7610). */
   storageEpoch: 112,
   /** i32: size of the code in bytes, valid with `codeEntry`. */
@@ -275,6 +279,8 @@ export const SLOT = {
   account: 96,
   /** i32: `SLOT_FLAG_*`. */
   flags: 100,
+  /** i32: the youngest journal entry with a value of a slot that is not transient; it may have been undone since. */
+  journaledAt: 104,
 } as const;
 
 /** Size of a slot record. */

@@ -233,6 +233,23 @@ describe("a frame that reverts takes everything back", () => {
   });
 });
 
+describe("a slot that several frames write goes back to what it was before the frame that reverts", () => {
+  // The helper runs in the contract's storage: it writes slot 0 twice, then reverts when it is given data.
+  const helper = "0 SLOAD 7 ADD 0 SSTORE 0 SLOAD b ADD 0 SSTORE CALLDATASIZE @revert JUMPI STOP revert: 0 0 REVERT";
+  const delegate = (size: string) => `0 0 ${size} 0 abcd GAS DELEGATECALL POP`;
+  const write = "0 SLOAD 1 ADD 0 SSTORE";
+  for (const sizes of ["0", "1", "01", "10", "0110", "1001"]) {
+    const calls = [...sizes].map((size) => `${write} ${delegate(size)}`).join(" ");
+    test(`calls ${sizes.replaceAll("0", "kept ").replaceAll("1", "reverted ").trim()}`, async () => {
+      await expectSame(small, [`5 0 SSTORE ${calls} ${write} 0 SLOAD 1 SSTORE`, helper]);
+      await expectSame(small, [`${calls} 0 SLOAD 0 SSTORE`, helper]);
+      // The same inside a frame that reverts as a whole.
+      const inner = `CALLDATASIZE @outer JUMPI ${calls} 0 0 REVERT outer: ${write} 0 0 0 0 0 c0de GAS CALL POP ${write}`;
+      await expectSame(small, [`${inner} 0 SLOAD 1 SSTORE`, helper], Uint8Array.of(1));
+    });
+  }
+});
+
 test("frames nest 1024 deep, each with memory and a stack of its own", async () => {
   const source = `1 2 3 4 5 GAS 400 MSTORE CALLDATASIZE 1 SSTORE
     0 CALLDATALOAD 1 ADD 0 MSTORE 0 0 20 0 0 c0de GAS CALL POP 0 MLOAD 0 SSTORE`;
