@@ -63,7 +63,7 @@ export type CallMessage = {
   readonly blobVersionedHashes: readonly Hash32[];
   /** "call" leaves out the checks of sender code and gas cap; neither form has a nonce to check. */
   readonly checks: "call" | "transaction";
-  /** Asked every few thousand steps; true ends the run with {@link HALT_ABORTED}. A run with a deadline lets events in. */
+  /** Asked every few thousand steps; true ends the run with {@link HALT_ABORTED}. A run with a deadline also has a bound on its memory. */
   readonly deadline?: (() => boolean) | undefined;
 };
 

@@ -26,6 +26,8 @@ export const HALT_INSUFFICIENT_BALANCE = "insufficient balance for transfer";
 export const HALT_PRECOMPILE_FAILED = "precompiled contract failed";
 /** The caller's deadline passed while the code ran. Not a rule of the chain. */
 export const HALT_ABORTED = "execution aborted";
+/** A run with a deadline needed more memory than its thread has for it. Not a rule of the chain. */
+export const HALT_MEMORY_LIMIT = "memory limit exceeded";
 
 /** Fewer operands than the opcode takes. */
 export function stackUnderflow(stackLength: number, required: number): string {

@@ -122,7 +122,7 @@ export const METRIC_TABLE = {
     transport: TRANSPORTS,
   }),
   rpc_limited_total: counter("Requests refused by a limit.", {
-    limit: ["body", "batch", "response", "connections", "subscriptions", "gas", "time", "logs", "queue"],
+    limit: ["body", "batch", "response", "connections", "subscriptions", "gas", "time", "memory", "logs", "queue"],
   }),
   ws_connections: gauge("sum", "Open WebSocket connections of clients."),
   ws_subscriptions: gauge("sum", "Open subscriptions.", { kind: ["newHeads", "logs", "miniBlocks", "stateChanges"] }),

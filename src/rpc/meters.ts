@@ -14,6 +14,7 @@ export type CountedLimit =
   | "subscriptions"
   | "gas"
   | "time"
+  | "memory"
   | "logs"
   | "queue";
 

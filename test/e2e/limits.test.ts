@@ -139,6 +139,19 @@ describe("limits", () => {
     });
   });
 
+  nodeTest("a call that takes too much memory", async () => {
+    const small = await NodeProcess.start({ flags: ["--read-workers", "24", "--call-gas-limit", "4000000000"] });
+    try {
+      // MLOAD at 8 MiB, POP, then the same code as creation code, on and on: each frame keeps its memory.
+      const data = "0x62800000" + "5150" + "385f5f39" + "385f5ff000";
+      const error = await small.rpc.error("eth_call", { data }, "latest");
+      expect(error).toMatchObject({ code: -32000, message: "memory limit exceeded" });
+      expect(await small.metric("rpc_limited_total", { limit: "memory" })).toBe(1);
+    } finally {
+      await disposeAll(small);
+    }
+  });
+
   nodeTest("a call with too little gas, and the cap on what it may ask for", async () => {
     const data = encodeFunctionData({ abi: contracts().Ledger.abi, functionName: "sum" });
     expect(await node.rpc.error("eth_call", { to: ledger, data, gas: "0x7530" }, "latest")).toMatchObject({

@@ -2,13 +2,15 @@
 // read while the frame runs and written when it has succeeded, so a halt leaves it as it was.
 //
 //   environment, warm sets, first frame ─▶ execute ─▶ status ─▶ halt in words | accounts and slots to the Host, logs
-//                                                     └▶ EXHAUSTED ─▶ the reference machine, from the start
+//                                                     └▶ EXHAUSTED ─▶ the reference machine, from the start; for a call, an error
 
 import { assert } from "#base/assert.ts";
+import { EMPTY_BYTES } from "#base/bytes.ts";
 import { type Hardfork, isAtLeast } from "#chain/hardforks.ts";
 import type { Hash32 } from "#chain/primitives.ts";
 import { CONTEXT, FRAME, FRAME_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
 import type { BlockEnvironment } from "../engine.ts";
+import { HALT_MEMORY_LIMIT } from "../halt.ts";
 import type { Host } from "../host.ts";
 import type { Frame, FrameResult, Machine, TransactionContext } from "../machine.ts";
 import { writeAddress, writeCount, writeHash, writeInteger } from "./arena-words.ts";
@@ -56,6 +58,8 @@ export class WasmMachine implements Machine {
     this.#counters.runs++;
     const result = this.runNow(frame, context, env, host);
     if (typeof result !== "string") return result;
+    // Another machine might find the memory; but it is only a question, and may be asked over and over.
+    if (result === "exhausted" && context.deadline !== null) return haltOf(frame, HALT_MEMORY_LIMIT);
     this.#counters.fallbacks[result]++;
     this.#reference ??= createReferenceMachine(this.#fork, this.#chainId);
     return this.#reference.then((machine) => machine.run(frame, context, env, host));
@@ -162,6 +166,10 @@ export class WasmMachine implements Machine {
     words32[(firstFrame + FRAME.stack) >>> 2] = this.#thread.field(CONTEXT.stacks);
     words32[(firstFrame + FRAME.memory) >>> 2] = this.#thread.field(CONTEXT.memories);
   }
+}
+
+function haltOf({ gas }: Frame, halt: string): FrameResult {
+  return { halt, gasUsed: gas, refund: 0n, output: EMPTY_BYTES, logs: [], destroyed: [], touched: [] };
 }
 
 async function createReferenceMachine(fork: Hardfork, chainId: bigint): Promise<Machine> {

@@ -3,7 +3,7 @@
 import { type Hex, toHex, toQuantity } from "#base/hex.ts";
 import type { CallOutcome } from "#evm/engine.ts";
 import { estimateGas as searchGas } from "#evm/gas-estimation.ts";
-import { HALT_ABORTED, HALT_REVERTED } from "#evm/halt.ts";
+import { HALT_ABORTED, HALT_MEMORY_LIMIT, HALT_REVERTED } from "#evm/halt.ts";
 import type { Host } from "#evm/host.ts";
 import { OverlayHost } from "#evm/overlay-host.ts";
 import { type BlockReference, LATEST } from "../block-reference.ts";
@@ -56,6 +56,7 @@ export function estimateGas(
     if (estimate.kind === "estimated") return toQuantity(estimate.gas);
     if (estimate.kind === "reverted") throw executionReverted(estimate.output);
     if (estimate.message === HALT_ABORTED) throw timedOut(context);
+    if (estimate.message === HALT_MEMORY_LIMIT) context.meters.limited("memory");
     throw serverError(estimate.message);
   });
 }
@@ -75,6 +76,7 @@ function outputOf(outcome: CallOutcome, context: ReadContext): Uint8Array {
   if (outcome.halt === null) return outcome.output;
   if (outcome.halt === HALT_REVERTED) throw executionReverted(outcome.output);
   if (outcome.halt === HALT_ABORTED) throw timedOut(context);
+  if (outcome.halt === HALT_MEMORY_LIMIT) context.meters.limited("memory");
   throw serverError(outcome.halt);
 }
 

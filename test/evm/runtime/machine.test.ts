@@ -7,6 +7,7 @@ import { fromHex, toBareHex } from "#base/hex.ts";
 import type { Hardfork } from "#chain/hardforks.ts";
 import { ZERO_HASH } from "#chain/primitives.ts";
 import type { Engine, TransactionOutcome } from "#evm/engine.ts";
+import { HALT_MEMORY_LIMIT } from "#evm/halt.ts";
 import { createReferenceEngine } from "#evm/reference/engine.ts";
 import { createRange } from "#evm/runtime/range.ts";
 import { createWasmEngine, type WasmEngine } from "#evm/wasm-engine.ts";
@@ -94,6 +95,17 @@ describe("what a small arena cannot hold runs on the reference machine", () => {
     );
     expect(outcome.output).toEqual(bigintToBytes(0x1000020n, 32));
     expect(small.counters.fallbacks.exhausted).toBe(before + 1);
+  });
+
+  test("memory, but not when there is a deadline: then the call is refused", async () => {
+    const before = small.counters.fallbacks.exhausted;
+    const gas = 10n ** 9n;
+    const env = environmentOf("osaka", { gasLimit: gas, transactionGasCap: null });
+    const world = worldWith("1 1000000 MSTORE STOP", "1 2 ADD 0 MSTORE 20 0 RETURN");
+    const message = messageOf({ to: CONTRACT, gas, deadline: () => false });
+    expect((await small.call(message, env, world)).halt).toBe(HALT_MEMORY_LIMIT);
+    expect((await small.call({ ...message, to: HELPER }, env, world)).output).toEqual(bigintToBytes(3n, 32));
+    expect(small.counters.fallbacks.exhausted).toBe(before);
   });
 
   test("call data longer than its region", async () => {
