@@ -4,11 +4,13 @@
 import { describe, expect, test } from "bun:test";
 import type { CompileAnswer, CompileLink } from "#evm/compiler/compile-link.ts";
 import { OwnThreadLink } from "#evm/compiler/compile-link.ts";
-import type { CompileJob } from "#evm/compiler/compile-service.ts";
+import { type CompileJob, runCompileJob } from "#evm/compiler/compile-service.ts";
 import { DEFAULT_TIERING, type TieringOptions } from "#evm/compiler/tiered-compiler.ts";
 import type { CallMessage } from "#evm/engine.ts";
+import { HALT_ABORTED } from "#evm/halt.ts";
 import { createRange } from "#evm/runtime/range.ts";
 import { createWasmEngine, type WasmEngine } from "#evm/wasm-engine.ts";
+import { CODE_MAP_VISITED } from "#formats/memory/evm-arena.ts";
 import { releaseMemory } from "#wasm/loader.ts";
 import { addressOf, assemble, environmentOf, fund, messageOf, specOf } from "../fixtures.ts";
 import { MemoryHost } from "../memory-host.ts";
@@ -122,6 +124,142 @@ describe("tiering", () => {
       expect(gasCompiled).toBeGreaterThan(3 * gasInterpreted);
       // Intrinsic gas is neither's.
       expect(gasCompiled + gasInterpreted).toBeLessThan(Number(outcome.gasUsed));
+    });
+  });
+
+  test("a run with a deadline is handed over as well, and ends when the time is over", async () => {
+    await withEngine({}, async (engine) => {
+      let askedCount = 0;
+      const deadline = () => ++askedCount === 200;
+      const outcome = await call(engine, hostWith(SUM_OF_SQUARES), 0xffff_ffff, { deadline });
+      expect([outcome.halt, askedCount]).toEqual([HALT_ABORTED, 200]);
+      expect(engine.tiering?.counters.handovers).toBeGreaterThanOrEqual(1);
+      expect(engine.counters.gasCompiled).toBeGreaterThan(engine.counters.gasInterpreted);
+    });
+  });
+
+  test("a frame in the other of two functions, or with another return label, stays where it is right", async () => {
+    // Two loops call one function from two places; which one is taken changes every round, and so does the stack's height.
+    const code = assemble(`
+      0 CALLDATALOAD 0
+      loop: DUP2 ISZERO @done JUMPI
+      DUP2 1 AND @odd JUMPI
+      @even DUP3 @triple JUMP
+      even: ADD @next JUMP
+      odd: 7 @back DUP4 @triple JUMP
+      back: ADD ADD @next JUMP
+      next: SWAP1 1 SWAP1 SUB SWAP1 @loop JUMP
+      done: 0 MSTORE 20 0 RETURN
+      triple: 3 MUL SWAP1 JUMP
+    `);
+    const want = await expected(code, 60_000);
+    for (const pollIntervalGas of [1_000, 7_777, 100_000]) {
+      await withEngine({ tiering: { pollIntervalGas, gasPerByte: 1 } }, async (engine) => {
+        expect(await call(engine, hostWith(code), 60_000)).toEqual(want);
+        expect(engine.tiering?.counters.handovers).toBeGreaterThanOrEqual(1);
+      });
+    }
+  });
+});
+
+describe("what is asked for", () => {
+  /** Burns gas in one of two branches. */
+  const BRANCHES = assemble(`
+    0 CALLDATALOAD @other JUMPI
+    20 0 KECCAK256 POP 20 0 KECCAK256 POP 20 0 KECCAK256 POP STOP
+    other: 20 0 KECCAK256 POP 20 0 KECCAK256 POP 20 0 KECCAK256 POP STOP
+  `);
+  const visitedCount = ({ map }: CompileJob) => map.filter((flags) => (flags & CODE_MAP_VISITED) !== 0).length;
+
+  async function callOften(engine: WasmEngine, host: MemoryHost, n: number): Promise<void> {
+    for (let i = 0; i < 3_000; i++) await call(engine, host, n);
+  }
+
+  test("more of a code once more of it was seen, and no more when nothing new was", async () => {
+    const link = new HeldLink();
+    link.isOpen = true;
+    await withEngine({ link }, async (engine) => {
+      const host = hostWith(BRANCHES);
+      await callOften(engine, host, 0);
+      expect(link.jobs.map(({ attempt }) => attempt)).toEqual([0]);
+      await callOften(engine, host, 1);
+      expect(link.jobs.map(({ attempt }) => attempt)).toEqual([0, 1]);
+      expect(visitedCount(link.jobs[1]!)).toBeGreaterThan(visitedCount(link.jobs[0]!));
+      const { gasInterpreted } = engine.counters;
+      await callOften(engine, host, 0);
+      await callOften(engine, host, 1);
+      expect(link.jobs.length).toBe(2);
+      expect(engine.counters.gasInterpreted).toBe(gasInterpreted);
+    });
+  });
+
+  test("again what was dropped, nothing while an answer is due, nothing that is too long", async () => {
+    const jobs: CompileJob[] = [];
+    const answers: CompileAnswer[] = [];
+    const link = { request: (job: CompileJob) => void jobs.push(job), receive: () => answers.shift() ?? null };
+    await withEngine({ link }, async (engine) => {
+      const host = hostWith(BRANCHES);
+      await callOften(engine, host, 0);
+      await callOften(engine, host, 1);
+      expect(jobs.length).toBe(1);
+      answers.push({ kind: "dropped", fork: "osaka", codeHash: jobs[0]!.codeHash });
+      await callOften(engine, host, 0);
+      expect(jobs.map(({ attempt }) => attempt)).toEqual([0, 0]);
+    });
+    jobs.length = 0;
+    await withEngine({ link, tiering: { codeSizeBytesMax: 10 } }, async (engine) => {
+      await callOften(engine, hostWith(BRANCHES), 0);
+      expect(jobs.length).toBe(0);
+      expect(engine.counters.gasUncompilable).toBe(engine.counters.gasInterpreted);
+    });
+  });
+
+  test("nothing twice when the thread's codes are cleared, as another fork's rules do", async () => {
+    const link = new HeldLink();
+    link.isOpen = true;
+    await withEngine({ link }, async (engine) => {
+      const host = hostWith(BRANCHES);
+      await callOften(engine, host, 0);
+      const { installs } = engine.tiering!.counters;
+      for (let i = 0; i < 3; i++) {
+        await engine.call(messageOf({ to: CONTRACT, data: word(0), gas: 100_000n }), environmentOf("cancun"), host);
+        const { gasCompiled } = engine.counters;
+        await call(engine, host, 0);
+        expect(engine.counters.gasCompiled).toBeGreaterThan(gasCompiled);
+      }
+      expect(engine.tiering!.counters.installs).toBe(installs + 3);
+      expect(link.jobs.length).toBe(1);
+    });
+  });
+
+  test("what another thread had compiled is taken when the code is first met", async () => {
+    const link = new HeldLink();
+    link.isOpen = true;
+    const host = hostWith(BRANCHES);
+    let gas = 0;
+    await withEngine({ link }, async (engine) => {
+      await call(engine, host, 0);
+      gas = engine.counters.gasInterpreted;
+      await callOften(engine, host, 0);
+    });
+    const [job] = link.jobs as [CompileJob];
+    const answers: CompileAnswer[] = [{ kind: "result", result: runCompileJob(job) }];
+    const other = { request: () => expect.unreachable(), receive: () => answers.shift() ?? null };
+    await withEngine({ link: other }, async (engine) => {
+      await call(engine, host, 0);
+      expect([engine.counters.gasInterpreted, engine.counters.gasCompiled]).toEqual([0, gas]);
+    });
+  });
+
+  test("modules beyond the bound are forgotten, and results stay what they are", async () => {
+    const link = new HeldLink();
+    link.isOpen = true;
+    await withEngine({ link, tiering: { cacheSizeBytes: 1 } }, async (engine) => {
+      const host = hostWith(BRANCHES);
+      const want = await call(engine, host, 0);
+      for (let i = 0; i < 3_000; i++) expect(await call(engine, host, 0)).toEqual(want);
+      expect(link.jobs.length).toBeGreaterThan(0);
+      expect(engine.tiering?.sizeBytes).toBe(0);
     });
   });
 });
