@@ -4,6 +4,7 @@
 
 import { assert, must } from "#base/assert.ts";
 import type { Brand } from "#base/brand.ts";
+import { makeTuple, type Tuple } from "#base/tuple.ts";
 import { ByteWriter } from "./byte-writer.ts";
 import { type LaneOpcode, type MemoryOpcode, type PlainOpcode, STRUCTURE } from "./opcodes.ts";
 
@@ -64,8 +65,8 @@ export class FunctionEmitter {
   }
 
   /** Declares `count` local variables of one type. */
-  locals(type: ValueType, count: number): Local[] {
-    return Array.from({ length: count }, () => this.local(type));
+  locals<const Count extends number>(type: ValueType, count: Count): Tuple<Local, Count> {
+    return makeTuple(count, () => this.local(type));
   }
 
   /** Pushes the value of a local. */

@@ -97,3 +97,15 @@ export class KernelProgram {
     else this.f.get(place.at);
   }
 }
+
+/** Runs `body` as often as a local of 32 bits says, at least once; it counts down to zero. */
+export function emitRepeat(f: FunctionEmitter, left: Local, body: () => void): void {
+  f.loop((again) => {
+    body();
+    f.get(left);
+    f.i32Const(1);
+    f.op(I32.sub);
+    f.tee(left);
+    f.brIf(again);
+  });
+}

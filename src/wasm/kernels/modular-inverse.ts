@@ -12,6 +12,7 @@
 import type { FunctionEmitter, FunctionIndex, Local } from "../function-emitter.ts";
 import { CONTROL, I64, type PlainOpcode } from "../opcodes.ts";
 import { type KernelModule, KernelProgram, type Place } from "./kernel-program.ts";
+import { setPair } from "./limbs.ts";
 import type { PrimeField } from "./prime-field.ts";
 
 const LIMB_BITS = 62;
@@ -102,10 +103,10 @@ class InverseEmitter {
     this.#count = Math.floor((64 * shape.field.limbCount) / LIMB_BITS) + 1;
     this.#modulus = centeredLimbs(shape.field.modulus, this.#count);
     this.#balance = f.local("i64");
-    const [u, v, q, r] = f.locals("i64", 4) as [Local, Local, Local, Local];
+    const [u, v, q, r] = f.locals("i64", 4);
     this.#matrix = { u, v, q, r };
     const row = (a: Local, b: Local): ModularRow => {
-      const [low, high, multiple] = f.locals("i64", 3) as [Local, Local, Local];
+      const [low, high, multiple] = f.locals("i64", 3);
       return { a, b, low, high, multiple };
     };
     this.#rows = [row(u, v), row(q, r)];
@@ -149,7 +150,7 @@ class InverseEmitter {
   #takeSteps(larger: LimbPlaces, g: LimbPlaces): void {
     const f = this.#f;
     const { u, v, q, r } = this.#matrix;
-    const [x, y, left, zeros, factor] = f.locals("i64", 5) as [Local, Local, Local, Local, Local];
+    const [x, y, left, zeros, factor] = f.locals("i64", 5);
     for (const [local, value] of [
       [u, 1],
       [v, 0],
@@ -276,7 +277,7 @@ class InverseEmitter {
       f.i64Const(limb);
       f.op(I64.mulWideS);
       f.op(I64.add128);
-      this.#setPair(row);
+      setPair(f, row.low, row.high);
     });
   }
 
@@ -303,7 +304,7 @@ class InverseEmitter {
           f.get(row.high);
           f.op(I64.add128);
         }
-        this.#setPair(row);
+        setPair(f, row.low, row.high);
         addMultiple(row, i);
       }
       this.#rows.forEach((row, index) => {
@@ -461,11 +462,6 @@ class InverseEmitter {
     number.push(this.#count - 1);
     this.#f.i64Const(63);
     this.#f.op(I64.shrS);
-  }
-
-  #setPair({ low, high }: Row): void {
-    this.#f.set(high);
-    this.#f.set(low);
   }
 
   #update(local: Local, opcode: PlainOpcode, operand: Local): void {

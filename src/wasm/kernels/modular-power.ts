@@ -6,9 +6,10 @@
 // @see Koç, Acar, Kaliski, "Analyzing and comparing Montgomery multiplication algorithms" (FIOS)
 
 import { ModuleBuilder } from "../assembler.ts";
-import type { FunctionEmitter, FunctionIndex, GlobalIndex, Local } from "../function-emitter.ts";
+import type { FunctionEmitter, FunctionIndex, GlobalIndex, Label, Local } from "../function-emitter.ts";
 import { I32, I64 } from "../opcodes.ts";
-import type { Place } from "./kernel-program.ts";
+import { emitRepeat, type Place } from "./kernel-program.ts";
+import { addToPair, assignLimbs, pushWide, setPair } from "./limbs.ts";
 import { LimbEmitter, type LimbModulus } from "./prime-field.ts";
 
 /** The longest numbers, limbs: 1024 bytes. */
@@ -100,17 +101,8 @@ function defineShortSqr(module: ModuleBuilder, limbCount: number): FunctionIndex
     const [at, count, modulus, inverse] = f.params as [Local, Local, Local, Local];
     const e = new LimbEmitter(f, loadedModulus(f, { limbCount, modulus, inverse }));
     const value = e.load({ at, offset: 0 });
-    f.loop((again) => {
-      const square = e.sumOfProducts([{ a: value, pushB: (limb) => f.get(value[limb]!) }]);
-      value.forEach((limb, i) => {
-        f.get(square[i]!);
-        f.set(limb);
-      });
-      f.get(count);
-      f.i32Const(1);
-      f.op(I32.sub);
-      f.tee(count);
-      f.brIf(again);
+    emitRepeat(f, count, () => {
+      assignLimbs(f, value, e.sumOfProducts([{ a: value, pushB: (limb) => f.get(value[limb]!) }]));
     });
     e.store({ at, offset: 0 }, value);
   });
@@ -139,15 +131,10 @@ function loadedModulus(
 function defineRepeated(module: ModuleBuilder, target: FunctionIndex, rest: readonly ("i32" | "i64")[]): FunctionIndex {
   return module.defineFunction({ params: ["i32", "i32", ...rest], results: [] }, (f) => {
     const [at, count, ...others] = f.params as [Local, Local, ...Local[]];
-    f.loop((again) => {
+    emitRepeat(f, count, () => {
       for (let i = 0; i < 3; i++) f.get(at);
       for (const other of others) f.get(other);
       f.call(target);
-      f.get(count);
-      f.i32Const(1);
-      f.op(I32.sub);
-      f.tee(count);
-      f.brIf(again);
     });
   });
 }
@@ -155,8 +142,8 @@ function defineRepeated(module: ModuleBuilder, target: FunctionIndex, rest: read
 // Row by row: t = (t + a·b[i] + m·modulus) / 2^64, with m such that the division is exact.
 function emitMontgomery(f: FunctionEmitter, base: GlobalIndex): void {
   const [to, a, b, modulus, size, inverse] = f.params as [Local, Local, Local, Local, Local, Local];
-  const [t, row, column] = f.locals("i32", 3) as [Local, Local, Local];
-  const [factor, m, low, carryA, carryM, top] = f.locals("i64", 6) as [Local, Local, Local, Local, Local, Local];
+  const [t, row, column] = f.locals("i32", 3);
+  const [factor, m, low, carryA, carryM, top] = f.locals("i64", 6);
   f.globalGet(base);
   f.set(t);
   f.get(t);
@@ -187,39 +174,17 @@ function emitMontgomery(f: FunctionEmitter, base: GlobalIndex): void {
         f.brIf(done);
         multiplyAdd(f, { factor, number: a, column, addend: () => loadAt(f, t, column), carry: carryA, low });
         multiplyAdd(f, { factor: m, number: modulus, column, addend: () => f.get(low), carry: carryM, low });
-        f.get(t);
-        f.get(column);
-        f.op(I32.add);
-        f.i32Const(8);
-        f.op(I32.sub);
-        f.get(low);
-        f.memory(I64.store);
+        storeBefore(f, t, column, low);
         f.br(nextColumn);
       });
     });
     // The two carries and the top word make the last limb and the next top word.
-    f.get(carryA);
-    f.i64Const(0);
-    f.get(carryM);
-    f.i64Const(0);
-    f.op(I64.add128);
-    f.get(top);
-    f.i64Const(0);
-    f.op(I64.add128);
-    f.set(top);
-    f.set(low);
-    f.get(t);
-    f.get(size);
-    f.op(I32.add);
-    f.i32Const(8);
-    f.op(I32.sub);
-    f.get(low);
-    f.memory(I64.store);
-    addConstant(f, row, 8);
-    f.get(row);
-    f.get(size);
-    f.op(I32.ltU);
-    f.brIf(nextRow);
+    pushWide(f, carryA);
+    addToPair(f, carryM);
+    addToPair(f, top);
+    setPair(f, low, top);
+    storeBefore(f, t, size, low);
+    advanceBelow(f, row, size, nextRow);
   });
   emitFinalSubtraction(f, { to, t, modulus, size, column, low, carry: carryA, top });
 }
@@ -250,18 +215,9 @@ function emitFinalSubtraction(f: FunctionEmitter, at: Subtraction): void {
     f.get(at.carry);
     f.get(at.carry);
     f.op(I64.add128);
-    f.set(at.carry);
-    f.set(at.low);
-    f.get(at.to);
-    f.get(at.column);
-    f.op(I32.add);
-    f.get(at.low);
-    f.memory(I64.store);
-    addConstant(f, at.column, 8);
-    f.get(at.column);
-    f.get(at.size);
-    f.op(I32.ltU);
-    f.brIf(again);
+    setPair(f, at.low, at.carry);
+    storeAt(f, at.to, at.column, at.low);
+    advanceBelow(f, at.column, at.size, again);
   });
   f.get(at.carry);
   f.get(at.top);
@@ -274,8 +230,8 @@ function emitFinalSubtraction(f: FunctionEmitter, at: Subtraction): void {
 // Row by row into the scratch, columns above the length left out.
 function emitLow(f: FunctionEmitter, base: GlobalIndex): void {
   const [to, a, b, size] = f.params as [Local, Local, Local, Local];
-  const [t, row, column, target, end] = f.locals("i32", 5) as [Local, Local, Local, Local, Local];
-  const [factor, low, carry] = f.locals("i64", 3) as [Local, Local, Local];
+  const [t, row, column, target, end] = f.locals("i32", 5);
+  const [factor, low, carry] = f.locals("i64", 3);
   f.globalGet(base);
   f.tee(t);
   f.i32Const(0);
@@ -296,16 +252,8 @@ function emitLow(f: FunctionEmitter, base: GlobalIndex): void {
     f.set(target);
     f.loop((nextColumn) => {
       multiplyAdd(f, { factor, number: a, column, addend: () => loadAt(f, target, column), carry, low });
-      f.get(target);
-      f.get(column);
-      f.op(I32.add);
-      f.get(low);
-      f.memory(I64.store);
-      addConstant(f, column, 8);
-      f.get(column);
-      f.get(end);
-      f.op(I32.ltU);
-      f.brIf(nextColumn);
+      storeAt(f, target, column, low);
+      advanceBelow(f, column, end, nextColumn);
     });
     addConstant(f, row, 8);
     addConstant(f, end, -8);
@@ -332,11 +280,8 @@ function multiplyAdd(f: FunctionEmitter, { factor, number, column, addend, carry
   addend();
   f.i64Const(0);
   f.op(I64.add128);
-  f.get(carry);
-  f.i64Const(0);
-  f.op(I64.add128);
-  f.set(carry);
-  f.set(low);
+  addToPair(f, carry);
+  setPair(f, low, carry);
 }
 
 function loadAt(f: FunctionEmitter, number: Local, offset: Local): void {
@@ -344,6 +289,34 @@ function loadAt(f: FunctionEmitter, number: Local, offset: Local): void {
   f.get(offset);
   f.op(I32.add);
   f.memory(I64.load);
+}
+
+function storeAt(f: FunctionEmitter, number: Local, offset: Local, limb: Local): void {
+  f.get(number);
+  f.get(offset);
+  f.op(I32.add);
+  f.get(limb);
+  f.memory(I64.store);
+}
+
+// One limb below the offset.
+function storeBefore(f: FunctionEmitter, number: Local, offset: Local, limb: Local): void {
+  f.get(number);
+  f.get(offset);
+  f.op(I32.add);
+  f.i32Const(8);
+  f.op(I32.sub);
+  f.get(limb);
+  f.memory(I64.store);
+}
+
+// To the next limb, and again while that is below the end.
+function advanceBelow(f: FunctionEmitter, offset: Local, end: Local, again: Label): void {
+  addConstant(f, offset, 8);
+  f.get(offset);
+  f.get(end);
+  f.op(I32.ltU);
+  f.brIf(again);
 }
 
 function copyNumber(f: FunctionEmitter, to: Local, from: Local, size: Local): void {

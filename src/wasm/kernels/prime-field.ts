@@ -10,7 +10,8 @@
 import { must } from "#base/assert.ts";
 import type { FunctionEmitter, FunctionIndex, Local } from "../function-emitter.ts";
 import { CONTROL, I32, I64 } from "../opcodes.ts";
-import type { KernelModule, Place } from "./kernel-program.ts";
+import { emitRepeat, type KernelModule, type Place } from "./kernel-program.ts";
+import { addToPair, emitChain, reverseBytes, setPair } from "./limbs.ts";
 
 /** A prime and the number of limbs that hold it. */
 export type PrimeField = {
@@ -44,6 +45,8 @@ type Emit = () => void;
 /** One product: limbs of one factor in locals, and how to push a limb of the other. */
 export type Product = { readonly a: readonly Local[]; readonly pushB: (limb: number) => void };
 
+const ADDS = { negate: false };
+const SUBTRACTS = { negate: true };
 const WORD = 1n << 64n;
 // With 34 bits of a sum and 29 or more of the modulus, products stay below 2^64.
 const RECIPROCAL_BITS = 50n;
@@ -101,7 +104,7 @@ export class LimbEmitter {
   constructor(f: FunctionEmitter, modulus: LimbModulus) {
     this.f = f;
     this.#modulus = modulus;
-    [this.#low, this.#high, this.#carry, this.#factor] = f.locals("i64", 4) as [Local, Local, Local, Local];
+    [this.#low, this.#high, this.#carry, this.#factor] = f.locals("i64", 4);
   }
 
   /** Fresh locals for one number. */
@@ -141,8 +144,7 @@ export class LimbEmitter {
       sum,
       (i) => this.f.get(a[i]!),
       (i) => this.f.get(b[i]!),
-      I64.add128,
-      false,
+      ADDS,
     );
     if (reduced) this.#subtractModulus(sum, this.#modulus.isFull ? () => this.f.get(this.#carry) : null);
     return sum;
@@ -155,8 +157,7 @@ export class LimbEmitter {
       difference,
       (i) => this.f.get(a[i]!),
       (i) => this.f.get(b[i]!),
-      I64.sub128,
-      true,
+      SUBTRACTS,
     );
     const mask = this.f.local("i64");
     this.f.get(this.#carry);
@@ -166,7 +167,7 @@ export class LimbEmitter {
       this.f.get(mask);
       this.f.op(I64.and);
     };
-    this.#chain(difference, (i) => this.f.get(difference[i]!), masked, I64.add128, false);
+    this.#chain(difference, (i) => this.f.get(difference[i]!), masked, ADDS);
     return difference;
   }
 
@@ -177,8 +178,7 @@ export class LimbEmitter {
       result,
       (i) => this.#modulus.pushLimb(this.f, i),
       (i) => this.f.get(a[i]!),
-      I64.sub128,
-      true,
+      SUBTRACTS,
     );
     return result;
   }
@@ -212,7 +212,7 @@ export class LimbEmitter {
       f.set(limb);
     });
     const push = (limbs: readonly Local[]) => (i: number) => f.get(limbs[i]!);
-    this.#chain(sum, push(sum), push(product), I64.sub128, true);
+    this.#chain(sum, push(sum), push(product), SUBTRACTS);
     this.#subtractModulusRarely(sum);
     return sum;
   }
@@ -265,11 +265,8 @@ export class LimbEmitter {
     f.get(this.#carry);
     if (this.#modulus.isFull && !isFirst) {
       f.i64Const(0);
-      f.get(top);
-      f.i64Const(0);
-      f.op(I64.add128);
-      f.set(overflow);
-      f.set(top);
+      addToPair(f, top);
+      setPair(f, top, overflow);
       return;
     }
     if (accumulates) {
@@ -300,13 +297,10 @@ export class LimbEmitter {
       return;
     }
     f.i64Const(0);
-    f.get(this.#carry);
-    f.i64Const(0);
-    f.op(I64.add128);
+    addToPair(f, this.#carry);
     f.get(overflow);
     f.op(I64.add);
-    f.set(top);
-    f.set(t[count - 1]!);
+    setPair(f, t[count - 1]!, top);
   }
 
   // Leaves the low word of a·b + addend + carry on the stack and the high word in carry.
@@ -315,43 +309,19 @@ export class LimbEmitter {
     at.a();
     f.get(at.b);
     f.op(I64.mulWideU);
-    if (at.addend !== null) {
-      f.get(at.addend);
-      f.i64Const(0);
-      f.op(I64.add128);
-    }
-    if (at.hasCarry) {
-      f.get(this.#carry);
-      f.i64Const(0);
-      f.op(I64.add128);
-    }
+    if (at.addend !== null) addToPair(f, at.addend);
+    if (at.hasCarry) addToPair(f, this.#carry);
     f.set(this.#carry);
   }
 
-  // result = a ± b limb by limb; carry holds the carry out, or -1 for a borrow.
+  // result = a ± b; the carry as `emitChain` leaves it.
   #chain(
     result: readonly Local[],
-    a: (limb: number) => void,
-    b: (limb: number) => void,
-    op: typeof I64.add128,
-    isSigned: boolean,
+    pushA: (limb: number) => void,
+    pushB: (limb: number) => void,
+    { negate }: { negate: boolean },
   ): void {
-    const { f } = this;
-    for (let i = 0; i < this.#modulus.limbCount; i++) {
-      a(i);
-      f.i64Const(0);
-      b(i);
-      f.i64Const(0);
-      f.op(op);
-      if (i > 0) {
-        f.get(this.#carry);
-        if (isSigned) f.get(this.#carry);
-        else f.i64Const(0);
-        f.op(I64.add128);
-      }
-      f.set(this.#carry);
-      f.set(result[i]!);
-    }
+    emitChain(this.f, { result, carry: this.#carry, pushA, pushB, negate });
   }
 
   // A sum: half of them are above the modulus, so both results are made and one is chosen.
@@ -367,8 +337,7 @@ export class LimbEmitter {
       reduced,
       (i) => f.get(t[i]!),
       (i) => this.#modulus.pushLimb(f, i),
-      I64.sub128,
-      true,
+      SUBTRACTS,
     );
     const keep = f.local("i32");
     f.get(this.#carry);
@@ -444,16 +413,9 @@ function defineSquareTimes(module: KernelModule, mul: FunctionIndex, sizeBytes: 
     f.get(from);
     f.i32Const(sizeBytes);
     f.memoryCopy();
-    f.loop((again) => {
-      f.get(to);
-      f.get(to);
-      f.get(to);
+    emitRepeat(f, count, () => {
+      for (let i = 0; i < 3; i++) f.get(to);
       f.call(mul);
-      f.get(count);
-      f.i32Const(1);
-      f.op(I32.sub);
-      f.tee(count);
-      f.brIf(again);
     });
   });
 }
@@ -523,26 +485,8 @@ function defineWrite(module: KernelModule, field: PrimeField, mul: FunctionIndex
 function defineByteSwap(module: KernelModule): FunctionIndex {
   return module.builder.defineFunction({ params: ["i64"], results: ["i64"] }, (f) => {
     const word = f.param(0);
-    for (const [mask, shift] of [
-      [0x00ff00ff00ff00ffn, 8],
-      [0x0000ffff0000ffffn, 16],
-    ] as const) {
-      f.get(word);
-      f.i64Const(mask);
-      f.op(I64.and);
-      f.i64Const(shift);
-      f.op(I64.shl);
-      f.get(word);
-      f.i64Const(shift);
-      f.op(I64.shrU);
-      f.i64Const(mask);
-      f.op(I64.and);
-      f.op(I64.or);
-      f.set(word);
-    }
+    reverseBytes(f, word);
     f.get(word);
-    f.i64Const(32);
-    f.op(I64.rotl);
   });
 }
 

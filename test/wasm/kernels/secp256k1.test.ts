@@ -12,11 +12,11 @@ import { nativeSecp256k1 } from "#crypto/secp256k1-native.ts";
 import { createNobleSecp256k1 } from "#crypto/secp256k1-noble.ts";
 import { ModuleBuilder } from "#wasm/assembler.ts";
 import type { FunctionEmitter, Local } from "#wasm/function-emitter.ts";
+import { type Limbs, loadLimbs, storeLimbs } from "#wasm/kernels/limbs.ts";
 import * as field from "#wasm/kernels/secp256k1/field.ts";
 import { invert } from "#wasm/kernels/secp256k1/inverse.ts";
 import { createSecp256k1Kernel, emitSecp256k1Module } from "#wasm/kernels/secp256k1/kernel.ts";
 import { BASE_TABLE_COUNT, OFFSET, SECP256K1_RANGE_SIZE_BYTES } from "#wasm/kernels/secp256k1/layout.ts";
-import { type Limbs, loadLimbs, storeLimbs } from "#wasm/kernels/secp256k1/limbs.ts";
 import { GROUP_ORDER, multiplyModuloOrder } from "#wasm/kernels/secp256k1/scalar.ts";
 import { compileModule, createMemory, instantiate, releaseMemory } from "#wasm/loader.ts";
 

@@ -6,6 +6,7 @@
 
 import type { FunctionEmitter, Local } from "../../function-emitter.ts";
 import { I32, I64 } from "../../opcodes.ts";
+import { emitRepeat } from "../kernel-program.ts";
 import {
   addToPair,
   addWithCarry,
@@ -18,8 +19,10 @@ import {
   pushIsZero,
   pushLimb,
   pushWide,
+  setPair,
   subtractWithBorrow,
-} from "./limbs.ts";
+  updatePair,
+} from "../limbs.ts";
 
 /** What 2^256 is modulo p. */
 export const FIELD_FOLD = 0x1_0000_03d1n;
@@ -50,8 +53,7 @@ export function square(f: FunctionEmitter, a: Limbs): Local[] {
       f.op(I64.mulWideU);
       if (i > 0) addToPair(f, product[column]!);
       if (column > 2 * i) addToPair(f, carry);
-      f.set(carry);
-      f.set(product[column]!);
+      setPair(f, product[column]!, carry);
     }
     if (i === 3) {
       f.get(carry);
@@ -67,8 +69,7 @@ export function square(f: FunctionEmitter, a: Limbs): Local[] {
     f.op(I64.and);
     f.i64Const(0);
     f.op(I64.add128);
-    f.set(product[i + 5]!);
-    f.set(product[i + 4]!);
+    setPair(f, product[i + 4]!, product[i + 5]!);
   }
   return reduce(f, product);
 }
@@ -140,10 +141,9 @@ export function threeHalves(f: FunctionEmitter, a: Limbs): Local[] {
     f.i64Const(3);
     f.op(I64.mulWideU);
     if (i > 0) addToPair(f, top);
-    f.set(top);
-    f.set(tripled[i]!);
+    setPair(f, tripled[i]!, top);
   });
-  const [first] = tripled as [Local];
+  const [first, second] = tripled;
   const before = f.local("i64");
   f.get(first);
   f.tee(before);
@@ -151,18 +151,16 @@ export function threeHalves(f: FunctionEmitter, a: Limbs): Local[] {
   f.op(I64.and);
   f.set(odd);
   // p is 2^256 − C.
-  pushPair(f, tripled[0]!, tripled[1]!);
-  f.i64Const(0);
-  f.get(odd);
-  f.op(I64.sub);
-  f.i64Const(FIELD_FOLD);
-  f.op(I64.and);
-  f.i64Const(0);
-  f.op(I64.sub128);
-  f.set(tripled[1]!);
-  f.set(first);
+  updatePair(f, [first, second], I64.sub128, () => {
+    f.i64Const(0);
+    f.get(odd);
+    f.op(I64.sub);
+    f.i64Const(FIELD_FOLD);
+    f.op(I64.and);
+    f.i64Const(0);
+  });
   addTo(f, top, () => f.get(odd));
-  f.get(tripled[1]!);
+  f.get(second);
   f.i64Const(-1);
   f.op(I64.eq);
   f.if(() => {
@@ -227,14 +225,7 @@ export function pushIsZeroElement(f: FunctionEmitter, a: Limbs): void {
 
 /** Squares an element in locals `left` times in place, at least once; `left` is zero then. */
 export function squareTimes(f: FunctionEmitter, a: readonly Local[], left: Local): void {
-  f.loop((again) => {
-    assignLimbs(f, a, square(f, a));
-    f.get(left);
-    f.i32Const(1);
-    f.op(I32.sub);
-    f.tee(left);
-    f.brIf(again);
-  });
+  emitRepeat(f, left, () => assignLimbs(f, a, square(f, a)));
 }
 
 // 512 bits to 256: the upper half times C onto the lower one, then the few bits above 2^256 times C.
@@ -247,19 +238,14 @@ function reduce(f: FunctionEmitter, wide: readonly Local[]): Local[] {
     f.op(I64.mulWideU);
     addToPair(f, wide[i]!);
     if (i > 0) addToPair(f, carry);
-    f.set(carry);
-    f.set(limbs[i]!);
+    setPair(f, limbs[i]!, carry);
   }
   const product = () => {
     f.get(carry);
     f.i64Const(FIELD_FOLD);
     f.op(I64.mulWideU);
   };
-  pushPair(f, limbs[0]!, limbs[1]!);
-  product();
-  f.op(I64.add128);
-  f.set(limbs[1]!);
-  f.set(limbs[0]!);
+  updatePair(f, lowPair(limbs), I64.add128, product);
   // The product is below 2^67: a carry out of the sum leaves a second limb below 8.
   f.get(limbs[1]!);
   f.i64Const(8);
@@ -268,8 +254,7 @@ function reduce(f: FunctionEmitter, wide: readonly Local[]): Local[] {
     const low = f.local("i64");
     const high = f.local("i64");
     product();
-    f.set(high);
-    f.set(low);
+    setPair(f, low, high);
     f.get(limbs[1]!);
     f.get(high);
     f.op(I64.ltU);
@@ -289,12 +274,7 @@ function reduce(f: FunctionEmitter, wide: readonly Local[]): Local[] {
 
 // Adds a number below 2^64 and folds the carry that almost never comes.
 function foldIn(f: FunctionEmitter, limbs: readonly Local[], excess: Local): void {
-  pushPair(f, limbs[0]!, limbs[1]!);
-  f.get(excess);
-  f.i64Const(0);
-  f.op(I64.add128);
-  f.set(limbs[1]!);
-  f.set(limbs[0]!);
+  updatePair(f, lowPair(limbs), I64.add128, () => pushWide(f, excess));
   f.get(limbs[1]!);
   f.op(I64.eqz);
   f.if(() => {
@@ -311,12 +291,7 @@ export function foldOut(f: FunctionEmitter, limbs: readonly Local[], excess: Loc
   const before = f.local("i64");
   f.get(limbs[0]!);
   f.set(before);
-  pushPair(f, limbs[0]!, limbs[1]!);
-  f.get(excess);
-  f.i64Const(0);
-  f.op(I64.sub128);
-  f.set(limbs[1]!);
-  f.set(limbs[0]!);
+  updatePair(f, lowPair(limbs), I64.sub128, () => pushWide(f, excess));
   f.get(limbs[1]!);
   f.i64Const(-1);
   f.op(I64.eq);
@@ -327,12 +302,7 @@ export function foldOut(f: FunctionEmitter, limbs: readonly Local[], excess: Loc
     f.i64Const(FIELD_FOLD);
     f.op(I64.and);
     f.set(before);
-    pushPair(f, limbs[0]!, limbs[1]!);
-    f.get(before);
-    f.i64Const(0);
-    f.op(I64.sub128);
-    f.set(limbs[1]!);
-    f.set(limbs[0]!);
+    updatePair(f, lowPair(limbs), I64.sub128, () => pushWide(f, before));
   });
 }
 
@@ -350,55 +320,40 @@ function pushIsBorrowed(f: FunctionEmitter, after: Limbs, before: Limbs): void {
 function carryIntoHigh(f: FunctionEmitter, limbs: readonly Local[]): void {
   const carry = f.local("i64");
   f.set(carry);
-  pushPair(f, limbs[2]!, limbs[3]!);
-  f.get(carry);
-  f.i64Const(0);
-  f.op(I64.add128);
-  f.set(limbs[3]!);
-  f.set(limbs[2]!);
-  pushPair(f, limbs[0]!, limbs[1]!);
-  // Passed 2^256: a carry went in and nothing is left.
-  f.i64Const(0);
-  f.get(limbs[2]!);
-  f.get(limbs[3]!);
-  f.op(I64.or);
-  f.op(I64.eqz);
-  f.op(I64.extendI32U);
-  f.get(carry);
-  f.op(I64.and);
-  f.op(I64.sub);
-  f.i64Const(FIELD_FOLD);
-  f.op(I64.and);
-  f.i64Const(0);
-  f.op(I64.add128);
-  f.set(limbs[1]!);
-  f.set(limbs[0]!);
+  updatePair(f, highPair(limbs), I64.add128, () => pushWide(f, carry));
+  updatePair(f, lowPair(limbs), I64.add128, () => {
+    // Passed 2^256: a carry went in and nothing is left.
+    pushMaskWhenHighIsZero(f, limbs, carry);
+    f.i64Const(FIELD_FOLD);
+    f.op(I64.and);
+    f.i64Const(0);
+  });
 }
 
 // Takes the borrow on the stack, 0 or 1, from the upper limbs and leaves −1 when it passed below zero, else 0.
 function borrowFromHigh(f: FunctionEmitter, limbs: readonly Local[]): void {
   const borrow = f.local("i64");
   f.set(borrow);
-  f.i64Const(0);
-  f.get(limbs[2]!);
-  f.get(limbs[3]!);
-  f.op(I64.or);
-  f.op(I64.eqz);
-  f.op(I64.extendI32U);
-  f.get(borrow);
-  f.op(I64.and);
-  f.op(I64.sub);
-  pushPair(f, limbs[2]!, limbs[3]!);
-  f.get(borrow);
-  f.i64Const(0);
-  f.op(I64.sub128);
-  f.set(limbs[3]!);
-  f.set(limbs[2]!);
+  pushMaskWhenHighIsZero(f, limbs, borrow);
+  updatePair(f, highPair(limbs), I64.sub128, () => pushWide(f, borrow));
 }
 
-function pushPair(f: FunctionEmitter, low: Limb, high: Limb): void {
-  pushLimb(f, low);
-  pushLimb(f, high);
+// −1 when both upper limbs are zero and `flag` is 1, else 0.
+function pushMaskWhenHighIsZero(f: FunctionEmitter, limbs: readonly Local[], flag: Local): void {
+  f.i64Const(0);
+  pushIsZero(f, highPair(limbs));
+  f.op(I64.extendI32U);
+  f.get(flag);
+  f.op(I64.and);
+  f.op(I64.sub);
+}
+
+function lowPair(limbs: readonly Local[]): [Local, Local] {
+  return [limbs[0]!, limbs[1]!];
+}
+
+function highPair(limbs: readonly Local[]): [Local, Local] {
+  return [limbs[2]!, limbs[3]!];
 }
 
 // For i of 0 to 2: the limbs of 2·(a[i+1] … a[3]) without the bit that leaves the top. They differ in the first only.

@@ -2,9 +2,9 @@
 
 import type { FunctionEmitter, FunctionIndex, Local } from "../../function-emitter.ts";
 import { I32 } from "../../opcodes.ts";
+import { constantLimbs, pushAddress } from "../limbs.ts";
 import type { FieldCalls } from "./field-calls.ts";
 import { AFFINE_SIZE_BYTES, BASE_TABLE_COUNT, ELEMENT_SIZE_BYTES, HALF_SCALAR_BITS, OFFSET } from "./layout.ts";
-import { constantLimbs, pushAddress } from "./limbs.ts";
 import { copyPoint, emitScale, GENERATOR, localAddress, moveBy, storePoint } from "./point.ts";
 
 /** What the tables are made by. */

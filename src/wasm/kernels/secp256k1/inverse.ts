@@ -1,8 +1,8 @@
 // Inversion on limbs in locals: modulo the prime for coordinates, modulo the order for scalars.
 
 import type { FunctionEmitter, Local } from "../../function-emitter.ts";
+import { type Limbs, pushLimb } from "../limbs.ts";
 import { emitModularInverse, limbsInLocals } from "../modular-inverse.ts";
-import { type Limbs, pushLimb } from "./limbs.ts";
 
 const LIMB_COUNT = 4;
 

@@ -9,10 +9,10 @@
 
 import type { FunctionEmitter, FunctionIndex, Local } from "../../function-emitter.ts";
 import { CONTROL, I32, I64, type PlainOpcode } from "../../opcodes.ts";
+import { constantLimbs, type Limbs, loadLimbs, pushAddress, pushIsZero, storeLimbs } from "../limbs.ts";
 import { FIELD_FOLD, FIELD_PRIME, foldOut, pushIsZeroElement, shiftLeft, subtract, threeHalves } from "./field.ts";
 import { type FieldCalls, load, type Place, scratchPlace, store } from "./field-calls.ts";
 import { AFFINE_SIZE_BYTES, ELEMENT_SIZE_BYTES, OFFSET } from "./layout.ts";
-import { constantLimbs, type Limbs, loadLimbs, pushAddress, pushIsZero, storeLimbs } from "./limbs.ts";
 
 /** The generator's coordinates. @see SEC 2, section 2.4.1 */
 export const GENERATOR = {

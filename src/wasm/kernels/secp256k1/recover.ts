@@ -4,6 +4,15 @@
 import { must } from "#base/assert.ts";
 import type { FunctionEmitter, FunctionIndex, Local } from "../../function-emitter.ts";
 import { CONTROL, I32, I64 } from "../../opcodes.ts";
+import {
+  assignLimbs,
+  constantLimbs,
+  loadBigEndian,
+  pushAddress,
+  pushIsZero,
+  storeBigEndian,
+  storeLimbs,
+} from "../limbs.ts";
 import { add, negate, normalize, pushIsZeroElement, subtract } from "./field.ts";
 import { type FieldCalls, load, type Place, scratchPlace, store } from "./field-calls.ts";
 import {
@@ -16,15 +25,6 @@ import {
   KEY_WINDOW_BITS,
   OFFSET,
 } from "./layout.ts";
-import {
-  assignLimbs,
-  constantLimbs,
-  loadBigEndian,
-  pushAddress,
-  pushIsZero,
-  storeBigEndian,
-  storeLimbs,
-} from "./limbs.ts";
 import { callKeyAddition, emitScale, loadElement, localAddress, moveBy } from "./point.ts";
 import { negateModuloOrder, splitScalar } from "./scalar.ts";
 

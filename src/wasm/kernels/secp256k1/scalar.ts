@@ -17,7 +17,8 @@ import {
   pushLimb,
   subtractLimbs,
   subtractWithBorrow,
-} from "./limbs.ts";
+  updatePair,
+} from "../limbs.ts";
 
 /** The order of the group. @see SEC 2, section 2.4.1 */
 export const GROUP_ORDER = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141n;
@@ -140,15 +141,12 @@ function takeDigit(
   f.memory(I64.store16);
   shiftDown(f, low, high, width);
   // A negative digit borrowed one from above.
-  f.get(low);
-  f.get(high);
-  f.get(digit);
-  f.i64Const(63);
-  f.op(I64.shrU);
-  f.i64Const(0);
-  f.op(I64.add128);
-  f.set(high);
-  f.set(low);
+  updatePair(f, [low, high], I64.add128, () => {
+    f.get(digit);
+    f.i64Const(63);
+    f.op(I64.shrU);
+    f.i64Const(0);
+  });
   advance(f, address, width);
 }
 

@@ -1,8 +1,8 @@
 // Multi-word integers while a function is emitted: little-endian 64-bit limbs in locals or constants, carries by wide
 // arithmetic. A carry through `add128` costs 4 instructions, through a comparison twice that.
 
-import type { FunctionEmitter, Local } from "../../function-emitter.ts";
-import { I32, I64 } from "../../opcodes.ts";
+import type { FunctionEmitter, Local } from "../function-emitter.ts";
+import { I32, I64, type PlainOpcode } from "../opcodes.ts";
 
 /** A limb: a local of type i64, or a constant. */
 export type Limb = Local | bigint;
@@ -90,6 +90,39 @@ export function addWithCarry(f: FunctionEmitter, a: Limbs, b: Limbs): { limbs: L
   return chainLimbs(f, { a, b, count: a.length, negate: false });
 }
 
+/** Two numbers limb by limb: what `emitChain` does. */
+export type LimbChain = {
+  readonly result: readonly Local[];
+  /** Receives what leaves the highest limb: 0 or 1 of a sum, 0 or −1 of a difference. */
+  readonly carry: Local;
+  readonly pushA: (limb: number) => void;
+  readonly pushB: (limb: number) => void;
+  /** Limbs that b has, where they are fewer than the result's. */
+  readonly countB?: number;
+  readonly negate: boolean;
+};
+
+/** result = a ± b. The carry is the high half of a 128-bit sum: when subtracting it is added back as a pair. */
+export function emitChain(f: FunctionEmitter, chain: LimbChain): void {
+  const { result, carry, pushA, pushB, countB = result.length, negate } = chain;
+  result.forEach((limb, i) => {
+    pushA(i);
+    f.i64Const(0);
+    if (i < countB) {
+      pushB(i);
+      f.i64Const(0);
+      f.op(negate ? I64.sub128 : I64.add128);
+    }
+    if (i > 0) {
+      f.get(carry);
+      if (negate) f.get(carry);
+      else f.i64Const(0);
+      f.op(I64.add128);
+    }
+    setPair(f, limb, carry);
+  });
+}
+
 /** a · b modulo 2^(64·count), schoolbook. */
 export function multiplyLimbs(f: FunctionEmitter, a: Limbs, b: Limbs, count = a.length + b.length): Local[] {
   const product: Local[] = [];
@@ -103,9 +136,8 @@ export function multiplyLimbs(f: FunctionEmitter, a: Limbs, b: Limbs, count = a.
       f.op(I64.mulWideU);
       if (i > 0) addToPair(f, product[i + j]!);
       if (j > 0) addToPair(f, carry);
-      f.set(carry);
       if (i === 0) product.push(f.local("i64"));
-      f.set(product[i + j]!);
+      setPair(f, product[i + j]!, carry);
     }
     if (i + width < count) {
       product.push(f.local("i64"));
@@ -120,6 +152,26 @@ export function multiplyLimbs(f: FunctionEmitter, a: Limbs, b: Limbs, count = a.
 export function addToPair(f: FunctionEmitter, limb: Limb): void {
   pushWide(f, limb);
   f.op(I64.add128);
+}
+
+/** Pops a pair into its halves. */
+export function setPair(f: FunctionEmitter, low: Local, high: Local): void {
+  f.set(high);
+  f.set(low);
+}
+
+/** Replaces a pair of limbs by its sum or difference, by `opcode`, with the pair that `push` leaves. */
+export function updatePair(
+  f: FunctionEmitter,
+  [low, high]: readonly [Local, Local],
+  opcode: PlainOpcode,
+  push: () => void,
+): void {
+  f.get(low);
+  f.get(high);
+  push();
+  f.op(opcode);
+  setPair(f, low, high);
 }
 
 /** Chooses limb by limb: `whenTrue` if the i32 condition that `condition` pushes is not zero. */
@@ -166,31 +218,22 @@ export function pushAddress(f: FunctionEmitter, base: Local, offset: number): vo
 
 type Chain = { a: Limbs; b: Limbs; count: number; negate: boolean };
 
-// The carry is the high half of a 128-bit sum: 0 or 1 when adding; 0 or −1, added back as a pair, when subtracting.
 function chainLimbs(f: FunctionEmitter, { a, b, count, negate }: Chain): { limbs: Local[]; carry: Local } {
   const carry = f.local("i64");
-  const limbs = Array.from({ length: count }, (_, i) => {
-    const limb = f.local("i64");
-    pushWide(f, a[i] ?? 0n);
-    if (i < b.length) {
-      pushWide(f, b[i]!);
-      f.op(negate ? I64.sub128 : I64.add128);
-    }
-    if (i > 0) {
-      f.get(carry);
-      if (negate) f.get(carry);
-      else f.i64Const(0);
-      f.op(I64.add128);
-    }
-    f.set(carry);
-    f.set(limb);
-    return limb;
+  const limbs = f.locals("i64", count);
+  emitChain(f, {
+    result: limbs,
+    carry,
+    pushA: (i) => pushLimb(f, a[i] ?? 0n),
+    pushB: (i) => pushLimb(f, b[i]!),
+    countB: b.length,
+    negate,
   });
   return { limbs, carry };
 }
 
-// Bytes by pairs, pairs by quarters, halves.
-function reverseBytes(f: FunctionEmitter, limb: Local): void {
+/** Reverses the bytes of a limb in place: bytes by pairs, pairs by quarters, halves. */
+export function reverseBytes(f: FunctionEmitter, limb: Local): void {
   for (const [shift, mask] of [
     [8, 0x00ff_00ff_00ff_00ffn],
     [16, 0x0000_ffff_0000_ffffn],
