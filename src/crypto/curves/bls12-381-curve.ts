@@ -6,6 +6,7 @@
 // pairing-friendly curves"; Galbraith, Lin, Scott, "Endomorphisms for faster elliptic curve cryptography"
 
 import { bigintToBytes } from "#base/bytes.ts";
+import type { Tuple } from "#base/tuple.ts";
 import type { CurveShape } from "#wasm/kernels/curve.ts";
 import { type Address, CurveKernel } from "./curve-kernel.ts";
 import { lowerBits, PointGroup, pointCalls } from "./multiples.ts";
@@ -45,8 +46,8 @@ export class Bls12381Curve {
   readonly b: Address;
   readonly twistB: Address;
   readonly #beta: Address;
-  readonly #jacobian: readonly Address[];
-  readonly #values: readonly Address[];
+  readonly #jacobian: Tuple<Address, 3>;
+  readonly #values: Tuple<Address, 4>;
   readonly #xBits = lowerBits(X_SIZE);
   readonly #xDigits = signedDigits(X_SIZE);
 
@@ -72,8 +73,8 @@ export class Bls12381Curve {
     this.b = this.kernel.constant(4n);
     this.twistB = this.kernel.constant(4n, 4n);
     this.#beta = this.kernel.constant(BETA);
-    this.#jacobian = Array.from({ length: 3 }, () => this.kernel.reserve(6 * size));
-    this.#values = Array.from({ length: 4 }, () => this.kernel.reserve(12 * size));
+    this.#jacobian = this.kernel.reserveEach(3, 6 * size);
+    this.#values = this.kernel.reserveEach(4, 12 * size);
   }
 
   /** [|x|]P of a Jacobian point. `to` is not `point`. */
@@ -83,7 +84,7 @@ export class Bls12381Curve {
 
   /** Whether an affine point of G1's curve is in the subgroup: φ(P) = -[x²]P. */
   isInG1(affine: Address): boolean {
-    const [point, multiple, image] = this.#jacobian as [Address, Address, Address];
+    const [point, multiple, image] = this.#jacobian;
     this.g1.lift(point, affine);
     this.multiplyByX(this.g1, multiple, point);
     this.multiplyByX(this.g1, image, multiple);
@@ -94,7 +95,7 @@ export class Bls12381Curve {
 
   /** Whether an affine point of G2's curve is in the subgroup: ψ(P) = [x]P. */
   isInG2(affine: Address): boolean {
-    const [point, multiple] = this.#jacobian as [Address, Address];
+    const [point, multiple] = this.#jacobian;
     this.g2.lift(point, affine);
     this.multiplyByX(this.g2, multiple, point);
     this.pairing.frobeniusOfTwistJacobian(point, point);
@@ -104,7 +105,7 @@ export class Bls12381Curve {
 
   /** Adds a term of G1: an affine point of the subgroup and any scalar, cut in two. */
   addTermG1(affine: Address, scalar: bigint): void {
-    const point = this.#jacobian[0]!;
+    const point = this.#jacobian[0];
     const reduced = scalar % ORDER;
     this.g1.lift(point, affine);
     this.g1.addTerm(point, bigintToBytes(reduced % X_SQUARED, 16));
@@ -121,7 +122,7 @@ export class Bls12381Curve {
 
   /** Adds a term of G2: an affine point of the subgroup and any scalar, cut in four. */
   addTermG2(affine: Address, scalar: bigint): void {
-    const point = this.#jacobian[0]!;
+    const point = this.#jacobian[0];
     let rest = scalar % ORDER;
     this.g2.lift(point, affine);
     this.g2.addTerm(point, bigintToBytes(rest % X_SIZE, 8));
@@ -148,7 +149,7 @@ export class Bls12381Curve {
   #finalExponentiation(f: Address): void {
     const { fp12Mul, fp12CyclotomicSqr } = this.kernel.calls;
     const { pairing } = this;
-    const [a, b, c, t] = this.#values as [Address, Address, Address, Address];
+    const [a, b, c, t] = this.#values;
     const powerOfX = (to: Address, from: Address) => {
       pairing.cyclotomicPower(to, from, this.#xDigits);
       pairing.conjugate(to, to);

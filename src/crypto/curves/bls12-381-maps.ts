@@ -4,6 +4,7 @@
 // @see RFC 9380, sections 6.6.2, 6.6.3, 8.8, appendices F.2 and G.3; Budroni, Pintore, "Efficient hash maps to G2 on
 // BLS curves"
 
+import type { Tuple } from "#base/tuple.ts";
 import type { FieldCalls } from "#wasm/kernels/curve.ts";
 import { type Bls12381Curve, FIELD_SIZE_BYTES, P } from "./bls12-381-curve.ts";
 import { G1_ISOGENY, G2_ISOGENY, type Isogeny } from "./bls12-381-isogenies.ts";
@@ -24,8 +25,8 @@ export class Bls12381Maps {
   readonly #curve: Bls12381Curve;
   readonly #g1: MapShape;
   readonly #g2: MapShape;
-  readonly #scratch: readonly Address[];
-  readonly #points: readonly Address[];
+  readonly #scratch: Tuple<Address, 12>;
+  readonly #points: Tuple<Address, 4>;
   readonly #bytes = new Uint8Array(FIELD_SIZE_BYTES);
   readonly #half: Address;
   /** √-Z of G1's map. */
@@ -62,8 +63,8 @@ export class Bls12381Maps {
       z: kernel.constant(P - 2n, P - 1n),
       isogeny: polynomials(G2_ISOGENY, 2),
     };
-    this.#scratch = Array.from({ length: 12 }, () => kernel.reserve(2 * FIELD_SIZE_BYTES));
-    this.#points = Array.from({ length: 4 }, () => kernel.reserve(6 * FIELD_SIZE_BYTES));
+    this.#scratch = kernel.reserveEach(12, 2 * FIELD_SIZE_BYTES);
+    this.#points = kernel.reserveEach(4, 6 * FIELD_SIZE_BYTES);
     this.#half = kernel.constant((P + 1n) / 2n);
     this.#rootOfMinusZ = kernel.constant(P - 11n);
     this.squareRoot(this.#rootOfMinusZ, this.#rootOfMinusZ);
@@ -72,7 +73,7 @@ export class Bls12381Maps {
   /** A Jacobian point of G1 for an element of Fp. `to` is not `u`. */
   toG1(to: Address, u: Address): void {
     const { g1 } = this.#curve;
-    const point = this.#points[0]!;
+    const point = this.#points[0];
     this.#map(this.#g1, point, u);
     // [1 - x]P
     this.#curve.multiplyByX(g1, to, point);
@@ -82,7 +83,7 @@ export class Bls12381Maps {
   /** A Jacobian point of G2 for an element of Fp2. `to` is not `u`. */
   toG2(to: Address, u: Address): void {
     const { g2, pairing } = this.#curve;
-    const [point, multiple, image, sum] = this.#points as [Address, Address, Address, Address];
+    const [point, multiple, image, sum] = this.#points;
     this.#map(this.#g2, point, u);
     const psi = (target: Address, source: Address) => pairing.frobeniusOfTwistJacobian(target, source);
     const subtract = (term: Address) => {
@@ -110,7 +111,7 @@ export class Bls12381Maps {
    * @returns false when there is none; `to` then holds a root of -a
    */
   squareRoot(to: Address, a: Address): boolean {
-    return this.#rootAndInverse(to, this.#scratch[11]!, a);
+    return this.#rootAndInverse(to, this.#scratch[11], a);
   }
 
   /** Whether the canonical number of an element of Fp is odd. */
@@ -132,16 +133,7 @@ export class Bls12381Maps {
   #map(shape: MapShape, to: Address, u: Address): void {
     const { field } = shape;
     const { kernel } = this.#curve;
-    const [zu2, numerator, denominator, t, gxNumerator, gxDenominator, y, s] = this.#scratch as Address[] as [
-      Address,
-      Address,
-      Address,
-      Address,
-      Address,
-      Address,
-      Address,
-      Address,
-    ];
+    const [zu2, numerator, denominator, t, gxNumerator, gxDenominator, y, s] = this.#scratch;
     field.sqr(zu2, u);
     field.mul(zu2, zu2, shape.z);
     field.sqr(t, zu2);
@@ -172,7 +164,7 @@ export class Bls12381Maps {
   // A root of n/d, or false and a root of Z n/d.
   #rootOfRatio(shape: MapShape, to: Address, ratio: { numerator: Address; denominator: Address }): boolean {
     const { kernel } = this.#curve;
-    const [quotient, s] = [this.#scratch[8]!, this.#scratch[9]!];
+    const [quotient, s] = [this.#scratch[8], this.#scratch[9]];
     if (shape === this.#g1) kernel.calls.fpInverse(s, ratio.denominator);
     else inverseFp2(kernel, s, ratio.denominator, quotient);
     shape.field.mul(quotient, ratio.numerator, s);
@@ -191,7 +183,7 @@ export class Bls12381Maps {
   // root = a^((p + 1)/4), inverse = a^((p - 3)/4): root² is a or -a, and in the first case their product is one.
   #rootAndInverse(root: Address, inverse: Address, a: Address): boolean {
     const { kernel } = this.#curve;
-    const check = this.#scratch[10]!;
+    const check = this.#scratch[10];
     kernel.power(inverse, a, this.#rootPlan);
     kernel.fp.mul(root, inverse, a);
     kernel.fp.sqr(check, root);
@@ -201,7 +193,7 @@ export class Bls12381Maps {
   // With the norm's root α and δ = (a0 + α)/2: √a = √δ + a1/(2√δ) i, or where -δ is the square, with the parts swapped.
   #squareRootFp2(to: Address, a: Address): boolean {
     const { fp } = this.#curve.kernel;
-    const [delta, root, inverse] = [this.#scratch[4]!, this.#scratch[5]!, this.#scratch[7]!];
+    const [delta, root, inverse] = [this.#scratch[4], this.#scratch[5], this.#scratch[7]];
     const imaginary = a + FIELD_SIZE_BYTES;
     fp.sqr(delta, a);
     fp.sqr(root, imaginary);
@@ -229,13 +221,7 @@ export class Bls12381Maps {
   // With X = N/D and Y = y M/E: Z = D E, X Z² = N D E², Y Z³ = y M D³ E².
   #applyIsogeny(shape: MapShape, to: Address, at: { numerator: Address; denominator: Address; y: Address }): void {
     const { field, sizeBytes } = shape;
-    const [power, n, d, m, e] = [0, 3, 4, 5, 7].map((i) => this.#scratch[i]!) as [
-      Address,
-      Address,
-      Address,
-      Address,
-      Address,
-    ];
+    const [power, , , n, d, m, , e] = this.#scratch;
     this.#evaluate(shape, n, { polynomial: shape.isogeny.xNumerator, ...at, power });
     this.#evaluate(shape, d, { polynomial: shape.isogeny.xDenominator, ...at, power });
     this.#evaluate(shape, m, { polynomial: shape.isogeny.yNumerator, ...at, power });
@@ -260,7 +246,7 @@ export class Bls12381Maps {
   ): void {
     const { field } = shape;
     const { kernel } = this.#curve;
-    const term = this.#scratch[8]!;
+    const term = this.#scratch[8];
     const degree = at.polynomial.length - 1;
     kernel.copy(to, at.polynomial[degree]!, shape.sizeBytes);
     kernel.copy(at.power, at.denominator, shape.sizeBytes);

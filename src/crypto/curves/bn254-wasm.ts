@@ -4,6 +4,7 @@
 // curves", section 5.1; Fuentes-Castañeda, Knapp, Rodríguez-Henríquez, "Faster hashing to G2", section 5
 
 import { bigintFromBytes, bigintToBytes } from "#base/bytes.ts";
+import type { Tuple } from "#base/tuple.ts";
 import type { CurveShape } from "#wasm/kernels/curve.ts";
 import type { Bn254Backend } from "./bn254-backend.ts";
 import { type Address, CurveKernel } from "./curve-kernel.ts";
@@ -60,9 +61,9 @@ class Bn254 {
   readonly #b: Address;
   readonly #beta: Address;
   readonly #twistB: Address;
-  readonly #affine: readonly [Address, Address];
-  readonly #jacobian: readonly Address[];
-  readonly #values: readonly Address[];
+  readonly #affine: Tuple<Address, 2>;
+  readonly #jacobian: Tuple<Address, 4>;
+  readonly #values: Tuple<Address, 9>;
   readonly #xBits = lowerBits(X);
   readonly #xDigits = signedDigits(X);
 
@@ -87,9 +88,9 @@ class Bn254 {
     this.#b = this.#kernel.constant(3n);
     this.#beta = this.#kernel.constant(BETA);
     this.#twistB = this.#kernel.constant(...TWIST_B);
-    this.#affine = [this.#kernel.reserve(4 * size), this.#kernel.reserve(4 * size)];
-    this.#jacobian = Array.from({ length: 4 }, () => this.#kernel.reserve(6 * size));
-    this.#values = Array.from({ length: 9 }, () => this.#kernel.reserve(12 * size));
+    this.#affine = this.#kernel.reserveEach(2, 4 * size);
+    this.#jacobian = this.#kernel.reserveEach(4, 6 * size);
+    this.#values = this.#kernel.reserveEach(9, 12 * size);
   }
 
   add(input: Uint8Array): Uint8Array | null {
@@ -106,7 +107,7 @@ class Bn254 {
     const found = this.#readG1(this.#affine[0], input, 0);
     if (found === "invalid") return null;
     if (found === "infinity") return new Uint8Array(G1_SIZE_BYTES);
-    const [point, product] = this.#jacobian as [Address, Address];
+    const [point, product] = this.#jacobian;
     const [first, second] = splitScalar(bigintFromBytes(input.subarray(G1_SIZE_BYTES, G1_SIZE_BYTES + 32)));
     this.#g1.lift(point, this.#affine[0]);
     if (first < 0n) this.#g1.negate(point, point, 3);
@@ -124,7 +125,7 @@ class Bn254 {
   }
 
   isPairingProductOne(input: Uint8Array): boolean | null {
-    const [total, turn] = this.#values as [Address, Address];
+    const [total, turn] = this.#values;
     const [g1, g2] = this.#affine;
     let turns = 0;
     this.#pairing.clearPairs();
@@ -156,17 +157,7 @@ class Bn254 {
   #finalExponentiation(f: Address): void {
     const { fp12Mul, fp12CyclotomicSqr } = this.#kernel.calls;
     const pairing = this.#pairing;
-    const [, , y0, y1, y3, y4, y6, y8, t] = this.#values as Address[] as [
-      Address,
-      Address,
-      Address,
-      Address,
-      Address,
-      Address,
-      Address,
-      Address,
-      Address,
-    ];
+    const [, , y0, y1, y3, y4, y6, y8, t] = this.#values;
     const powerOfMinusX = (to: Address, a: Address) => {
       pairing.cyclotomicPower(to, a, this.#xDigits);
       pairing.conjugate(to, to);
@@ -199,7 +190,7 @@ class Bn254 {
 
   #readG1(to: Address, input: Uint8Array, offset: number): PointKind {
     const { fp, calls } = this.#kernel;
-    const scratch = this.#jacobian[2]!;
+    const scratch = this.#jacobian[2];
     if (!this.#kernel.read(to, input, offset)) return "invalid";
     if (!this.#kernel.read(to + FIELD_SIZE_BYTES, input, offset + FIELD_SIZE_BYTES)) return "invalid";
     if (fp.isZero(to) === 1 && calls.fpIsZero(to + FIELD_SIZE_BYTES) === 1) return "infinity";
@@ -214,13 +205,13 @@ class Bn254 {
     }
     const { fp2 } = this.#kernel;
     if (fp2.isZero(to) === 1 && fp2.isZero(to + 2 * size) === 1) return "infinity";
-    if (!this.#g2.isOnCurve(to, this.#twistB, this.#jacobian[2]!)) return "invalid";
+    if (!this.#g2.isOnCurve(to, this.#twistB, this.#jacobian[2])) return "invalid";
     return this.#isInG2(to) ? "point" : "invalid";
   }
 
   // [x + 1]Q + ψ([x]Q) + ψ²([x]Q) = ψ³([2x]Q) holds in the subgroup alone.
   #isInG2(affine: Address): boolean {
-    const [multiple, image, sum, right] = this.#jacobian as [Address, Address, Address, Address];
+    const [multiple, image, sum, right] = this.#jacobian;
     this.#g2.lift(right, affine);
     const { points } = this.#g2;
     const psi = (to: Address, point: Address) => this.#pairing.frobeniusOfTwistJacobian(to, point);

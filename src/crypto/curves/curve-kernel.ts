@@ -2,6 +2,7 @@
 // results come through places that operations name first. Everything here handles public data in variable time.
 
 import { assert } from "#base/assert.ts";
+import { makeTuple, type Tuple } from "#base/tuple.ts";
 import { type CurveExports, type CurveShape, emitCurveModule, type FieldCalls } from "#wasm/kernels/curve.ts";
 import { instantiateKernel } from "#wasm/kernels/kernel-placement.ts";
 import { montgomeryBytes, type PrimeField } from "#wasm/kernels/prime-field.ts";
@@ -34,7 +35,7 @@ export class CurveKernel {
   readonly #end: Address;
   #next: Address;
   readonly #powers: Address;
-  readonly #scratch: readonly Address[];
+  readonly #scratch: Tuple<Address, 2>;
   readonly #zero: Address;
 
   /** @param workSizeBytes what the users of the kernel reserve for themselves */
@@ -53,7 +54,7 @@ export class CurveKernel {
     this.#end = base + sizeBytes;
     this.exchange = this.reserve(2 * this.fieldSizeBytes);
     this.#powers = this.reserve(2 ** (POWER_WINDOW_BITS - 1) * this.fieldSizeBytes);
-    this.#scratch = [this.reserve(this.fieldSizeBytes), this.reserve(this.fieldSizeBytes)];
+    this.#scratch = this.reserveEach(2, this.fieldSizeBytes);
     this.#zero = this.reserve(2 * this.fieldSizeBytes);
     const c = this.calls;
     this.fp = { add: c.fpAdd, sub: c.fpSub, mul: c.fpMul, sqr: c.fpSqr, isZero: c.fpIsZero };
@@ -66,6 +67,11 @@ export class CurveKernel {
     this.#next += sizeBytes;
     assert(this.#next <= this.#end, "the users of a curve kernel reserve more than was claimed");
     return address;
+  }
+
+  /** Places for several of a size. */
+  reserveEach<const Count extends number>(count: Count, sizeBytes: number): Tuple<Address, Count> {
+    return makeTuple(count, () => this.reserve(sizeBytes));
   }
 
   /** A place that holds these elements of Fp, one after the other. */
@@ -125,7 +131,7 @@ export class CurveKernel {
   power(to: Address, a: Address, exponent: PowerPlan): void {
     const { fpMul, fpSqr, fpSqrTimes } = this.calls;
     const size = this.fieldSizeBytes;
-    const [square, result] = this.#scratch as [Address, Address];
+    const [square, result] = this.#scratch;
     this.copy(this.#powers, a, size);
     fpSqr(square, a);
     for (let i = 1; i < 2 ** (POWER_WINDOW_BITS - 1); i++) {

@@ -5,6 +5,7 @@
 // @see Vercauteren, "Optimal pairings"; Beuchat et al., "High-speed software implementation of the optimal ate pairing
 // over Barreto-Naehrig curves", for the Frobenius constants
 
+import { makeTuple, type Tuple } from "#base/tuple.ts";
 import type { PrimeField } from "#wasm/kernels/prime-field.ts";
 import { type Address, type CurveKernel, inverseFp2 } from "./curve-kernel.ts";
 
@@ -30,7 +31,7 @@ export class Pairing {
   readonly #one: Address;
   readonly #line: Address;
   readonly #completed: Address;
-  readonly #scratch: readonly Address[];
+  readonly #scratch: Tuple<Address, 4>;
   readonly #points: Address;
   readonly #affine: Address;
   #pairCount = 0;
@@ -62,7 +63,7 @@ export class Pairing {
     this.#one = kernel.constant(1n, ...new Array<bigint>(11).fill(0n));
     this.#line = kernel.reserve(6 * size);
     this.#completed = kernel.reserve(6 * size);
-    this.#scratch = Array.from({ length: 4 }, () => kernel.reserve(12 * size));
+    this.#scratch = kernel.reserveEach(4, 12 * size);
     this.#points = kernel.reserve(PAIR_COUNT_MAX * 6 * size);
     this.#affine = kernel.reserve(PAIR_COUNT_MAX * 8 * size);
   }
@@ -95,7 +96,7 @@ export class Pairing {
    */
   millerLoop(to: Address, hasTail: boolean): void {
     const { calls, fieldSizeBytes: size } = this.kernel;
-    const negative = this.#scratch[0]!;
+    const negative = this.#scratch[0];
     this.kernel.copy(to, this.#one, this.sizeBytes);
     this.#digits.forEach((digit, step) => {
       if (step > 0) calls.fp12Sqr(to, to);
@@ -114,7 +115,7 @@ export class Pairing {
     for (let i = 0; i < this.#pairCount; i++) {
       const point = this.#points + i * 6 * size;
       const affine = this.#affine + i * 8 * size;
-      const image = this.#scratch[1]!;
+      const image = this.#scratch[1];
       this.frobeniusOfTwist(image, affine + 2 * size);
       calls.lineAdd(point, image, this.#line);
       this.#applyLine(to, affine);
@@ -160,7 +161,7 @@ export class Pairing {
   inverse(to: Address, a: Address): void {
     const { calls } = this.kernel;
     const size = 2 * this.kernel.fieldSizeBytes;
-    const [norm, product] = [this.#scratch[0]!, this.#scratch[1]!];
+    const [norm, product] = [this.#scratch[0], this.#scratch[1]];
     calls.mulFp6(norm, a, a);
     calls.mulFp6(product, a + this.#half, a + this.#half);
     // norm = a0² - v a1²
@@ -176,7 +177,7 @@ export class Pairing {
 
   /** a^((p^6 - 1)(p² + 1)) in place: into the cyclotomic subgroup. */
   easyPart(a: Address): void {
-    const [, , inverse, power] = this.#scratch as [Address, Address, Address, Address];
+    const [, , inverse, power] = this.#scratch;
     this.inverse(inverse, a);
     this.conjugate(a, a);
     this.kernel.calls.fp12Mul(a, a, inverse);
@@ -188,7 +189,7 @@ export class Pairing {
   /** a^k for an element of the cyclotomic subgroup and k by its digits below the highest. `to` is not `a`. */
   cyclotomicPower(to: Address, a: Address, digits: readonly number[]): void {
     const { fp12CyclotomicSqr, fp12Mul } = this.kernel.calls;
-    const inverse = this.#scratch[0]!;
+    const inverse = this.#scratch[0];
     this.conjugate(inverse, a);
     this.kernel.copy(to, a, this.sizeBytes);
     for (const digit of digits) {
@@ -223,14 +224,8 @@ export class Pairing {
     const { fp2Mul, fp2Sqr, fp2MulXi, fp2Sub, fp2Add } = this.kernel.calls;
     const size = 2 * this.kernel.fieldSizeBytes;
     const [a1, a2] = [a + size, a + 2 * size];
-    const scratch = this.#scratch[3]!;
-    const [c0, c1, c2, t, norm] = [0, 1, 2, 3, 4].map((i) => scratch + i * size) as [
-      Address,
-      Address,
-      Address,
-      Address,
-      Address,
-    ];
+    const scratch = this.#scratch[3];
+    const [c0, c1, c2, t, norm] = makeTuple(5, (i) => scratch + i * size);
     // c0 = a0² - ξ a1 a2, c1 = ξ a2² - a0 a1, c2 = a1² - a0 a2
     fp2Mul(t, a1, a2);
     fp2MulXi(t, t);

@@ -6,7 +6,7 @@
 
 import type { FunctionIndex } from "../function-emitter.ts";
 import { CONTROL } from "../opcodes.ts";
-import { behind, type KernelModule, type KernelProgram, type Place } from "./kernel-program.ts";
+import { type KernelModule, type KernelProgram, type Place, partsOf } from "./kernel-program.ts";
 import type { FieldFunctions } from "./prime-field.ts";
 
 /** Indices of the functions of one curve. Destinations come first and may be an operand. */
@@ -37,22 +37,12 @@ export function definePoints(
   };
 }
 
-type Coordinates = readonly [x: Place, y: Place, z: Place];
-
-function coordinates(point: Place, size: number): Coordinates {
-  return [point, behind(point, size), behind(point, 2 * size)];
-}
-
-function reserve(module: KernelModule, size: number, count: number): Place[] {
-  return Array.from({ length: count }, () => module.reserve(size));
-}
-
 function defineDouble(module: KernelModule, field: FieldFunctions): FunctionIndex {
   const { sizeBytes, add, sub, mul, sqr } = field;
-  const [s, b, c, d, e] = reserve(module, sizeBytes, 5) as [Place, Place, Place, Place, Place];
+  const [s, b, c, d, e] = module.reserveEach(5, sizeBytes);
   return module.program(2, (p, [to, from]) => {
-    const [x, y, z] = coordinates(from!, sizeBytes);
-    const [x3, y3, z3] = coordinates(to!, sizeBytes);
+    const [x, y, z] = partsOf(from, 3, sizeBytes);
+    const [x3, y3, z3] = partsOf(to, 3, sizeBytes);
     p.call(sqr, s, x);
     p.call(sqr, b, y);
     p.call(sqr, c, b);
@@ -77,10 +67,10 @@ function defineDouble(module: KernelModule, field: FieldFunctions): FunctionInde
 
 function defineDoubleMinusThree(module: KernelModule, field: FieldFunctions): FunctionIndex {
   const { sizeBytes, add, sub, mul, sqr } = field;
-  const [delta, gamma, beta, alpha, s] = reserve(module, sizeBytes, 5) as [Place, Place, Place, Place, Place];
+  const [delta, gamma, beta, alpha, s] = module.reserveEach(5, sizeBytes);
   return module.program(2, (p, [to, from]) => {
-    const [x, y, z] = coordinates(from!, sizeBytes);
-    const [x3, y3, z3] = coordinates(to!, sizeBytes);
+    const [x, y, z] = partsOf(from, 3, sizeBytes);
+    const [x3, y3, z3] = partsOf(to, 3, sizeBytes);
     p.call(sqr, delta, z);
     p.call(sqr, gamma, y);
     p.call(mul, beta, x, gamma);
@@ -108,12 +98,12 @@ function defineDoubleMinusThree(module: KernelModule, field: FieldFunctions): Fu
 
 function defineAdd(module: KernelModule, field: FieldFunctions, double: FunctionIndex): FunctionIndex {
   const { sizeBytes, add, sub, mul, sqr, isZero } = field;
-  const [zz1, zz2, u1, h, s1, r] = reserve(module, sizeBytes, 6) as [Place, Place, Place, Place, Place, Place];
+  const [zz1, zz2, u1, h, s1, r] = module.reserveEach(6, sizeBytes);
   return module.program(3, (p, [to, a, b]) => {
-    const [x1, y1, z1] = coordinates(a!, sizeBytes);
-    const [x2, y2, z2] = coordinates(b!, sizeBytes);
-    returnWhen(p, isZero, z1, () => p.copy(to!, b!, 3 * sizeBytes));
-    returnWhen(p, isZero, z2, () => p.copy(to!, a!, 3 * sizeBytes));
+    const [x1, y1, z1] = partsOf(a, 3, sizeBytes);
+    const [x2, y2, z2] = partsOf(b, 3, sizeBytes);
+    returnWhen(p, isZero, z1, () => p.copy(to, b, 3 * sizeBytes));
+    returnWhen(p, isZero, z2, () => p.copy(to, a, 3 * sizeBytes));
     p.call(sqr, zz1, z1);
     p.call(sqr, zz2, z2);
     p.call(mul, u1, x1, zz2);
@@ -124,14 +114,14 @@ function defineAdd(module: KernelModule, field: FieldFunctions, double: Function
     p.call(mul, r, r, zz1);
     p.call(sub, h, h, u1);
     p.call(sub, r, r, s1);
-    returnWhen(p, isZero, h, () => sameAbscissa(p, { field, double, to: to!, from: a!, r }));
-    const z3 = coordinates(to!, sizeBytes)[2];
+    returnWhen(p, isZero, h, () => sameAbscissa(p, { field, double, to: to, from: a, r }));
+    const z3 = partsOf(to, 3, sizeBytes)[2];
     p.call(add, zz1, zz1, zz2);
     p.call(add, zz2, z1, z2);
     p.call(sqr, zz2, zz2);
     p.call(sub, zz2, zz2, zz1);
     p.call(mul, z3, zz2, h);
-    finishAddition(p, field, { to: to!, h, r, x: u1, y: s1, i: zz1, v: zz2 });
+    finishAddition(p, field, { to: to, h, r, x: u1, y: s1, i: zz1, v: zz2 });
   });
 }
 
@@ -139,13 +129,13 @@ function defineSubtract(module: KernelModule, field: FieldFunctions, add: Functi
   const { sizeBytes, sub } = field;
   const negative = module.reserve(3 * sizeBytes);
   return module.program(3, (p, [to, a, b]) => {
-    const [x, y, z] = coordinates(b!, sizeBytes);
-    const [negativeX, negativeY, negativeZ] = coordinates(negative, sizeBytes);
+    const [x, y, z] = partsOf(b, 3, sizeBytes);
+    const [negativeX, negativeY, negativeZ] = partsOf(negative, 3, sizeBytes);
     p.copy(negativeX, x, sizeBytes);
     p.clear(negativeY, sizeBytes);
     p.call(sub, negativeY, negativeY, y);
     p.copy(negativeZ, z, sizeBytes);
-    p.call(add, to!, a!, negative);
+    p.call(add, to, a, negative);
   });
 }
 
@@ -156,13 +146,13 @@ function defineAddAffine(
   one: Place,
 ): FunctionIndex {
   const { sizeBytes, add, sub, mul, sqr, isZero } = field;
-  const [zz, h, r, x, y, v] = reserve(module, sizeBytes, 6) as [Place, Place, Place, Place, Place, Place];
+  const [zz, h, r, x, y, v] = module.reserveEach(6, sizeBytes);
   return module.program(3, (p, [to, a, b]) => {
-    const [x1, y1, z1] = coordinates(a!, sizeBytes);
-    const [x2, y2] = coordinates(b!, sizeBytes);
-    const z3 = coordinates(to!, sizeBytes)[2];
+    const [x1, y1, z1] = partsOf(a, 3, sizeBytes);
+    const [x2, y2] = partsOf(b, 3, sizeBytes);
+    const z3 = partsOf(to, 3, sizeBytes)[2];
     returnWhen(p, isZero, z1, () => {
-      p.copy(to!, b!, 2 * sizeBytes);
+      p.copy(to, b, 2 * sizeBytes);
       p.copy(z3, one, sizeBytes);
     });
     p.copy(x, x1, sizeBytes);
@@ -173,10 +163,10 @@ function defineAddAffine(
     p.call(mul, r, r, zz);
     p.call(sub, h, h, x);
     p.call(sub, r, r, y);
-    returnWhen(p, isZero, h, () => sameAbscissa(p, { field, double, to: to!, from: a!, r }));
+    returnWhen(p, isZero, h, () => sameAbscissa(p, { field, double, to: to, from: a, r }));
     p.call(mul, z3, z1, h);
     p.call(add, z3, z3, z3);
-    finishAddition(p, field, { to: to!, h, r, x, y, i: zz, v });
+    finishAddition(p, field, { to: to, h, r, x, y, i: zz, v });
   });
 }
 
@@ -200,7 +190,7 @@ function finishAddition(
   at: { to: Place; h: Place; r: Place; x: Place; y: Place; i: Place; v: Place },
 ): void {
   const { add, sub, mul, sqr } = field;
-  const [x3, y3] = coordinates(at.to, field.sizeBytes);
+  const [x3, y3] = partsOf(at.to, 2, field.sizeBytes);
   p.call(add, at.i, at.h, at.h);
   p.call(sqr, at.i, at.i);
   p.call(mul, at.h, at.h, at.i);

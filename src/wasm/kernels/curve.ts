@@ -142,8 +142,8 @@ function curveConstants(shape: CurveShape): Uint8Array {
 function defineInverse(module: KernelModule, field: PrimeField, mul: FunctionIndex, cubeOfR: Place): FunctionIndex {
   const plain = defineModularInverse(module, field);
   return module.program(2, (p, [to, a]) => {
-    p.call(plain, to!, a!);
-    p.call(mul, to!, to!, cubeOfR);
+    p.call(plain, to, a);
+    p.call(mul, to, to, cubeOfR);
   });
 }
 

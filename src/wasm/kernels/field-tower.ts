@@ -6,7 +6,14 @@
 // "Faster squaring in the cyclotomic subgroup of sixth degree extensions"
 
 import type { FunctionIndex, Local } from "../function-emitter.ts";
-import { behind, type KernelModule, type KernelProgram, type Place } from "./kernel-program.ts";
+import {
+  behind,
+  type KernelModule,
+  type KernelProgram,
+  type Place,
+  parameterPlaces,
+  partsOf,
+} from "./kernel-program.ts";
 import {
   constantModulus,
   defineIsZero,
@@ -47,8 +54,8 @@ export function defineQuadraticField(
   const half = fp.sizeBytes;
   const halves = (fn: FunctionIndex) =>
     module.program(3, (p, [to, a, b]) => {
-      p.call(fn, to!, a!, b!);
-      p.call(fn, behind(to!, half), behind(a!, half), behind(b!, half));
+      p.call(fn, to, a, b);
+      p.call(fn, behind(to, half), behind(a, half), behind(b, half));
     });
   return {
     sizeBytes: 2 * half,
@@ -67,7 +74,7 @@ function defineQuadraticMul(module: KernelModule, field: PrimeField): FunctionIn
   const half = 8 * field.limbCount;
   const part = (emit: (e: LimbEmitter, a: Place, b: Place) => Local[]) =>
     module.builder.defineFunction({ params: ["i32", "i32", "i32"], results: [] }, (f) => {
-      const [to, a, b] = f.params.map((at) => ({ at, offset: 0 })) as [Place, Place, Place];
+      const [to, a, b] = parameterPlaces(f, 3);
       const e = new LimbEmitter(f, constantModulus(field));
       e.store(to, emit(e, a, b));
     });
@@ -85,9 +92,9 @@ function defineQuadraticMul(module: KernelModule, field: PrimeField): FunctionIn
   );
   const scratch = module.reserve(half);
   return module.program(3, (p, [to, a, b]) => {
-    p.call(real, scratch, a!, b!);
-    p.call(imaginary, behind(to!, half), a!, b!);
-    p.copy(to!, scratch, half);
+    p.call(real, scratch, a, b);
+    p.call(imaginary, behind(to, half), a, b);
+    p.copy(to, scratch, half);
   });
 }
 
@@ -96,7 +103,7 @@ function defineQuadraticSqr(module: KernelModule, field: PrimeField): FunctionIn
   const half = 8 * field.limbCount;
   return module.builder.defineFunction({ params: ["i32", "i32"], results: [] }, (f) => {
     const e = new LimbEmitter(f, constantModulus(field));
-    const [to, a] = f.params.map((at) => ({ at, offset: 0 })) as [Place, Place];
+    const [to, a] = parameterPlaces(f, 2);
     const a0 = e.load(a);
     const a1 = e.load(behind(a, half));
     const sum = e.add(a0, a1, false);
@@ -114,7 +121,7 @@ function defineMulXi(module: KernelModule, field: PrimeField, xi: number): Funct
   const half = 8 * field.limbCount;
   return module.builder.defineFunction({ params: ["i32", "i32"], results: [] }, (f) => {
     const e = new LimbEmitter(f, constantModulus(field));
-    const [to, a] = f.params.map((at) => ({ at, offset: 0 })) as [Place, Place];
+    const [to, a] = parameterPlaces(f, 2);
     const a0 = e.load(a);
     const a1 = e.load(behind(a, half));
     const real = xi === 1 ? e.sub(a0, a1) : e.smallMultiple(xi, a0, e.complement(a1));
@@ -150,12 +157,12 @@ class Tower {
 
   defineMulFp6(): FunctionIndex {
     const { add, sub, mul, mulXi } = this.#fp2;
-    const [v0, v1, v2, s, t] = this.#reserve(5);
+    const [v0, v1, v2, s, t] = this.#module.reserveEach(5, this.#size);
     const result = this.#module.reserve(3 * this.#size);
     return this.#module.program(3, (p, [to, a, b]) => {
-      const [a0, a1, a2] = this.#split(a!);
-      const [b0, b1, b2] = this.#split(b!);
-      const [c0, c1, c2] = this.#split(result);
+      const [a0, a1, a2] = partsOf(a, 3, this.#size);
+      const [b0, b1, b2] = partsOf(b, 3, this.#size);
+      const [c0, c1, c2] = partsOf(result, 3, this.#size);
       p.call(mul, v0, a0, b0);
       p.call(mul, v1, a1, b1);
       p.call(mul, v2, a2, b2);
@@ -174,54 +181,54 @@ class Tower {
       p.call(add, c1, c1, s);
       cross(c2, [a0, a2, v0], [b0, b2, v2]);
       p.call(add, c2, c2, v1);
-      p.copy(to!, result, 3 * this.#size);
+      p.copy(to, result, 3 * this.#size);
     });
   }
 
   defineMul(mulFp6: FunctionIndex): FunctionIndex {
-    const [v0, v1, s, t] = this.#reserveFp6(4);
+    const [v0, v1, s, t] = this.#module.reserveEach(4, 3 * this.#size);
     return this.#module.program(3, (p, [to, a, b]) => {
       const half = 3 * this.#size;
-      p.call(mulFp6, v0, a!, b!);
-      p.call(mulFp6, v1, behind(a!, half), behind(b!, half));
-      this.#fp6(p, this.#fp2.add, s, a!, behind(a!, half));
-      this.#fp6(p, this.#fp2.add, t, b!, behind(b!, half));
+      p.call(mulFp6, v0, a, b);
+      p.call(mulFp6, v1, behind(a, half), behind(b, half));
+      this.#fp6(p, this.#fp2.add, s, a, behind(a, half));
+      this.#fp6(p, this.#fp2.add, t, b, behind(b, half));
       p.call(mulFp6, s, s, t);
       this.#fp6(p, this.#fp2.sub, s, s, v0);
-      this.#fp6(p, this.#fp2.sub, behind(to!, half), s, v1);
+      this.#fp6(p, this.#fp2.sub, behind(to, half), s, v1);
       this.#mulV(p, t, v1);
-      this.#fp6(p, this.#fp2.add, to!, v0, t);
+      this.#fp6(p, this.#fp2.add, to, v0, t);
     });
   }
 
   defineSqr(mulFp6: FunctionIndex): FunctionIndex {
-    const [product, s, t] = this.#reserveFp6(3);
+    const [product, s, t] = this.#module.reserveEach(3, 3 * this.#size);
     return this.#module.program(2, (p, [to, a]) => {
       const half = 3 * this.#size;
-      p.call(mulFp6, product, a!, behind(a!, half));
-      this.#fp6(p, this.#fp2.add, s, a!, behind(a!, half));
-      this.#mulV(p, t, behind(a!, half));
-      this.#fp6(p, this.#fp2.add, t, t, a!);
+      p.call(mulFp6, product, a, behind(a, half));
+      this.#fp6(p, this.#fp2.add, s, a, behind(a, half));
+      this.#mulV(p, t, behind(a, half));
+      this.#fp6(p, this.#fp2.add, t, t, a);
       p.call(mulFp6, s, s, t);
       this.#fp6(p, this.#fp2.sub, s, s, product);
       this.#mulV(p, t, product);
-      this.#fp6(p, this.#fp2.sub, to!, s, t);
-      this.#fp6(p, this.#fp2.add, behind(to!, half), product, product);
+      this.#fp6(p, this.#fp2.sub, to, s, t);
+      this.#fp6(p, this.#fp2.add, behind(to, half), product, product);
     });
   }
 
   defineCyclotomicSqr(): FunctionIndex {
     const { add, sub, mul, mulXi } = this.#fp2;
-    const [even, odd, product, s] = this.#reserve(4);
+    const [even, odd, product, s] = this.#module.reserveEach(4, this.#size);
     const result = this.#module.reserve(6 * this.#size);
     return this.#module.program(2, (p, [to, a]) => {
       const at = (place: Place, i: number) => behind(place, i * this.#size);
       // even + odd·y = (a[i] + a[j] y)², y² = ξ
       const square = (i: number, j: number) => {
-        p.call(mul, product, at(a!, i), at(a!, j));
-        p.call(mulXi, s, at(a!, j));
-        p.call(add, s, s, at(a!, i));
-        p.call(add, even, at(a!, i), at(a!, j));
+        p.call(mul, product, at(a, i), at(a, j));
+        p.call(mulXi, s, at(a, j));
+        p.call(add, s, s, at(a, i));
+        p.call(add, even, at(a, i), at(a, j));
         p.call(mul, even, even, s);
         p.call(sub, even, even, product);
         p.call(mulXi, s, product);
@@ -230,7 +237,7 @@ class Tower {
       };
       // 3 x ∓ 2 a[i]
       const combine = (i: number, x: Place, last: FunctionIndex) => {
-        p.call(last, s, x, at(a!, i));
+        p.call(last, s, x, at(a, i));
         p.call(add, s, s, s);
         p.call(add, at(result, i), s, x);
       };
@@ -244,52 +251,52 @@ class Tower {
       combine(2, even, sub);
       p.call(mulXi, odd, odd);
       combine(3, odd, add);
-      p.copy(to!, result, 6 * this.#size);
+      p.copy(to, result, 6 * this.#size);
     });
   }
 
   // f·(l0 + l1 w + l2 v w)
   defineMulDivisiveLine(): FunctionIndex {
     const { add, mul } = this.#fp2;
-    const [low, high, sum, factors] = this.#reserveFp6(4);
+    const [low, high, sum, factors] = this.#module.reserveEach(4, 3 * this.#size);
     const sparse = this.#defineMulSparse();
     return this.#module.program(2, (p, [f, line]) => {
-      const [l0, l1, l2] = this.#split(line!);
-      const [s0, s1] = this.#split(factors);
-      const upper = behind(f!, 3 * this.#size);
-      for (let i = 0; i < 3; i++) p.call(mul, behind(low, i * this.#size), behind(f!, i * this.#size), l0);
+      const [l0, l1, l2] = partsOf(line, 3, this.#size);
+      const [s0, s1] = partsOf(factors, 3, this.#size);
+      const upper = behind(f, 3 * this.#size);
+      for (let i = 0; i < 3; i++) p.call(mul, behind(low, i * this.#size), behind(f, i * this.#size), l0);
       p.copy(s0, l1, this.#size);
       p.copy(s1, l2, this.#size);
       p.call(sparse, high, upper, factors);
       p.call(add, s0, l0, l1);
-      this.#fp6(p, add, sum, f!, upper);
+      this.#fp6(p, add, sum, f, upper);
       p.call(sparse, sum, sum, factors);
-      this.#combineLine(p, f!, { low, high, sum, scratch: factors });
+      this.#combineLine(p, f, { low, high, sum, scratch: factors });
     });
   }
 
   // f·(l0 + l1 v + l2 v w)
   defineMulMultiplicativeLine(): FunctionIndex {
     const { add, mul, mulXi } = this.#fp2;
-    const [low, high, sum, factors] = this.#reserveFp6(4);
+    const [low, high, sum, factors] = this.#module.reserveEach(4, 3 * this.#size);
     const sparse = this.#defineMulSparse();
     return this.#module.program(2, (p, [f, line]) => {
-      const [l0, l1, l2] = this.#split(line!);
-      const [s0, s1] = this.#split(factors);
-      const upper = behind(f!, 3 * this.#size);
-      const [u0, u1, u2] = this.#split(upper);
-      const [h0, h1, h2] = this.#split(high);
+      const [l0, l1, l2] = partsOf(line, 3, this.#size);
+      const [s0, s1] = partsOf(factors, 3, this.#size);
+      const upper = behind(f, 3 * this.#size);
+      const [u0, u1, u2] = partsOf(upper, 3, this.#size);
+      const [h0, h1, h2] = partsOf(high, 3, this.#size);
       p.copy(s0, l0, this.#size);
       p.copy(s1, l1, this.#size);
-      p.call(sparse, low, f!, factors);
+      p.call(sparse, low, f, factors);
       p.call(mul, h0, u2, l2);
       p.call(mulXi, h0, h0);
       p.call(mul, h1, u0, l2);
       p.call(mul, h2, u1, l2);
       p.call(add, s1, l1, l2);
-      this.#fp6(p, add, sum, f!, upper);
+      this.#fp6(p, add, sum, f, upper);
       p.call(sparse, sum, sum, factors);
-      this.#combineLine(p, f!, { low, high, sum, scratch: factors });
+      this.#combineLine(p, f, { low, high, sum, scratch: factors });
     });
   }
 
@@ -305,12 +312,12 @@ class Tower {
   // a·(s0 + s1 v) in Fp6.
   #defineMulSparse(): FunctionIndex {
     const { add, sub, mul, mulXi } = this.#fp2;
-    const [v0, v1, s, t] = this.#reserve(4);
+    const [v0, v1, s, t] = this.#module.reserveEach(4, this.#size);
     const result = this.#module.reserve(3 * this.#size);
     return this.#module.program(3, (p, [to, a, factors]) => {
-      const [a0, a1, a2] = this.#split(a!);
-      const [s0, s1] = this.#split(factors!);
-      const [c0, c1, c2] = this.#split(result);
+      const [a0, a1, a2] = partsOf(a, 3, this.#size);
+      const [s0, s1] = partsOf(factors, 3, this.#size);
+      const [c0, c1, c2] = partsOf(result, 3, this.#size);
       p.call(mul, v0, a0, s0);
       p.call(mul, v1, a1, s1);
       p.call(add, t, a1, a2);
@@ -327,7 +334,7 @@ class Tower {
       p.call(mul, t, t, s0);
       p.call(sub, t, t, v0);
       p.call(add, c2, t, v1);
-      p.copy(to!, result, 3 * this.#size);
+      p.copy(to, result, 3 * this.#size);
     });
   }
 
@@ -341,17 +348,5 @@ class Tower {
     for (let i = 0; i < 3; i++) {
       p.call(fn, behind(to, i * this.#size), behind(a, i * this.#size), behind(b, i * this.#size));
     }
-  }
-
-  #split(place: Place): [Place, Place, Place] {
-    return [place, behind(place, this.#size), behind(place, 2 * this.#size)];
-  }
-
-  #reserve(count: number): Place[] & [Place, Place, Place, Place, Place] {
-    return Array.from({ length: count }, () => this.#module.reserve(this.#size)) as never;
-  }
-
-  #reserveFp6(count: number): Place[] & [Place, Place, Place, Place] {
-    return Array.from({ length: count }, () => this.#module.reserve(3 * this.#size)) as never;
   }
 }

@@ -2,6 +2,7 @@
 // with addresses as operands. Intermediate values have fixed places in the kernel's range, so such functions do not
 // recurse and one thread uses a kernel at a time.
 
+import { makeTuple, type Tuple } from "#base/tuple.ts";
 import type { ModuleBuilder } from "../assembler.ts";
 import type { FunctionEmitter, FunctionIndex, GlobalIndex, Local } from "../function-emitter.ts";
 import { I32, I64 } from "../opcodes.ts";
@@ -12,6 +13,20 @@ export type Place = { readonly at: Local | null; readonly offset: number };
 /** `place` and some bytes. */
 export function behind(place: Place, offsetBytes: number): Place {
   return { at: place.at, offset: place.offset + offsetBytes };
+}
+
+/** What the first parameters of a function point to. */
+export function parameterPlaces<const Count extends number>(f: FunctionEmitter, count: Count): Tuple<Place, Count> {
+  return makeTuple(count, (index) => ({ at: f.param(index), offset: 0 }));
+}
+
+/** The places of equal parts, one behind the other. */
+export function partsOf<const Count extends number>(
+  place: Place,
+  count: Count,
+  partSizeBytes: number,
+): Tuple<Place, Count> {
+  return makeTuple(count, (index) => behind(place, index * partSizeBytes));
 }
 
 /** A module under construction, and the layout of the kernel's range. */
@@ -39,12 +54,19 @@ export class KernelModule {
     return place;
   }
 
+  /** Places for several of a size. */
+  reserveEach<const Count extends number>(count: Count, sizeBytes: number): Tuple<Place, Count> {
+    return makeTuple(count, () => this.reserve(sizeBytes));
+  }
+
   /** A function of `parameterCount` addresses. */
-  program(parameterCount: number, emit: (p: KernelProgram, parameters: readonly Place[]) => void): FunctionIndex {
+  program<const Count extends number>(
+    parameterCount: Count,
+    emit: (p: KernelProgram, parameters: Tuple<Place, Count>) => void,
+  ): FunctionIndex {
     const params = new Array<"i32">(parameterCount).fill("i32");
     return this.builder.defineFunction({ params, results: [] }, (f) => {
-      const places = f.params.map((at) => ({ at, offset: 0 }));
-      emit(new KernelProgram(f, this.base), places);
+      emit(new KernelProgram(f, this.base), parameterPlaces(f, parameterCount));
     });
   }
 }

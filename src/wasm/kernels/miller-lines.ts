@@ -6,7 +6,7 @@
 
 import type { FunctionIndex } from "../function-emitter.ts";
 import type { QuadraticFunctions, TwistKind } from "./field-tower.ts";
-import { behind, type KernelModule, type Place } from "./kernel-program.ts";
+import { behind, type KernelModule, type Place, partsOf } from "./kernel-program.ts";
 import type { PrimeFieldFunctions } from "./prime-field.ts";
 
 /** Indices of the functions of a pairing's Miller loop. */
@@ -39,17 +39,10 @@ function defineDoubleStep(
   twist: { kind: TwistKind; threeB: Place },
 ): FunctionIndex {
   const { sizeBytes, add, sub, mul, sqr } = fp2;
-  const [a, b, e, f, h, s] = Array.from({ length: 6 }, () => module.reserve(sizeBytes)) as [
-    Place,
-    Place,
-    Place,
-    Place,
-    Place,
-    Place,
-  ];
+  const [a, b, e, f, h, s] = module.reserveEach(6, sizeBytes);
   return module.program(2, (p, [t, line]) => {
-    const [x, y, z] = triple(t!, sizeBytes);
-    const [l0, l1, l2] = triple(line!, sizeBytes);
+    const [x, y, z] = partsOf(t, 3, sizeBytes);
+    const [l0, l1, l2] = partsOf(line, 3, sizeBytes);
     const [tangentX, negativeH, constant] = twist.kind === "divisive" ? [l1, l0, l2] : [l1, l2, l0];
     p.call(mul, a, x, y);
     p.call(add, a, a, a);
@@ -86,18 +79,11 @@ function defineDoubleStep(
 // With θ = Y - yZ, λ = X - xZ: the line is θ(x - ·) - λ(y - ·).
 function defineAddStep(module: KernelModule, fp2: QuadraticFunctions, kind: TwistKind): FunctionIndex {
   const { sizeBytes, add, sub, mul, sqr } = fp2;
-  const [theta, lambda, d, e, g, s] = Array.from({ length: 6 }, () => module.reserve(sizeBytes)) as [
-    Place,
-    Place,
-    Place,
-    Place,
-    Place,
-    Place,
-  ];
+  const [theta, lambda, d, e, g, s] = module.reserveEach(6, sizeBytes);
   return module.program(3, (p, [t, q, line]) => {
-    const [x, y, z] = triple(t!, sizeBytes);
-    const [qx, qy] = triple(q!, sizeBytes);
-    const [l0, l1, l2] = triple(line!, sizeBytes);
+    const [x, y, z] = partsOf(t, 3, sizeBytes);
+    const [qx, qy] = partsOf(q, 3, sizeBytes);
+    const [l0, l1, l2] = partsOf(line, 3, sizeBytes);
     const [slope, ordinate, constant] = kind === "divisive" ? [l1, l0, l2] : [l1, l2, l0];
     p.call(mul, s, qy, z);
     p.call(sub, theta, y, s);
@@ -134,18 +120,14 @@ function defineEvaluate(
   const half = fields.fp.sizeBytes;
   const { mul } = fields.fp;
   return module.program(3, (p, [to, line, point]) => {
-    const target = triple(to!, 2 * half);
-    const source = triple(line!, 2 * half);
+    const target = partsOf(to, 3, 2 * half);
+    const source = partsOf(line, 3, 2 * half);
     const ordinateAt = kind === "divisive" ? 0 : 2;
     const constantAt = 2 - ordinateAt;
     for (const part of [0, half]) {
-      p.call(mul, behind(target[1], part), behind(source[1], part), point!);
-      p.call(mul, behind(target[ordinateAt]!, part), behind(source[ordinateAt]!, part), behind(point!, half));
+      p.call(mul, behind(target[1], part), behind(source[1], part), point);
+      p.call(mul, behind(target[ordinateAt]!, part), behind(source[ordinateAt]!, part), behind(point, half));
     }
     p.copy(target[constantAt]!, source[constantAt]!, 2 * half);
   });
-}
-
-function triple(place: Place, size: number): [Place, Place, Place] {
-  return [place, behind(place, size), behind(place, 2 * size)];
 }

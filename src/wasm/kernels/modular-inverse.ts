@@ -9,6 +9,7 @@
 // @see Bernstein, Yang, "Fast constant-time gcd computation and modular inversion"; Wuille, "The safegcd implementation
 // in libsecp256k1 explained", for steps in variable time
 
+import { makeTuple } from "#base/tuple.ts";
 import type { FunctionEmitter, FunctionIndex, Local } from "../function-emitter.ts";
 import { CONTROL, I64, type PlainOpcode } from "../opcodes.ts";
 import { type KernelModule, KernelProgram, type Place } from "./kernel-program.ts";
@@ -115,12 +116,7 @@ class InverseEmitter {
   emit(): void {
     const f = this.#f;
     const { reserve, operand, result } = this.#shape;
-    const [d, e, larger, g] = [0, 1, 2, 3].map(() => reserve(this.#count)) as [
-      LimbPlaces,
-      LimbPlaces,
-      LimbPlaces,
-      LimbPlaces,
-    ];
+    const [d, e, larger, g] = makeTuple(4, () => reserve(this.#count));
     for (let i = 0; i < this.#count; i++) {
       d.set(i, () => f.i64Const(0));
       e.set(i, () => f.i64Const(i === 0 ? 1 : 0));

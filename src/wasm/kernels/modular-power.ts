@@ -8,7 +8,7 @@
 import { ModuleBuilder } from "../assembler.ts";
 import type { FunctionEmitter, FunctionIndex, GlobalIndex, Label, Local } from "../function-emitter.ts";
 import { I32, I64 } from "../opcodes.ts";
-import { emitRepeat, type Place } from "./kernel-program.ts";
+import { emitRepeat, parameterPlaces } from "./kernel-program.ts";
 import { addToPair, assignLimbs, pushWide, setPair } from "./limbs.ts";
 import { LimbEmitter, type LimbModulus } from "./prime-field.ts";
 
@@ -90,7 +90,7 @@ export function emitModularPowerModule(shared: boolean): Uint8Array<ArrayBuffer>
 
 function defineShortMul(module: ModuleBuilder, limbCount: number): FunctionIndex {
   return module.defineFunction({ params: ["i32", "i32", "i32", "i32", "i64"], results: [] }, (f) => {
-    const [to, a, b, modulus] = f.params.map((at) => ({ at, offset: 0 })) as [Place, Place, Place, Place];
+    const [to, a, b, modulus] = parameterPlaces(f, 4);
     const e = new LimbEmitter(f, loadedModulus(f, { limbCount, modulus: modulus.at!, inverse: f.param(4) }));
     e.store(to, e.sumOfProducts([{ a: e.load(a), pushB: (limb) => e.pushLimb(b, limb) }]));
   });

@@ -10,7 +10,7 @@
 import { must } from "#base/assert.ts";
 import type { FunctionEmitter, FunctionIndex, Local } from "../function-emitter.ts";
 import { CONTROL, I32, I64 } from "../opcodes.ts";
-import { emitRepeat, type KernelModule, type Place } from "./kernel-program.ts";
+import { emitRepeat, type KernelModule, type Place, parameterPlaces } from "./kernel-program.ts";
 import { addToPair, emitChain, reverseBytes, setPair } from "./limbs.ts";
 
 /** A prime and the number of limbs that hold it. */
@@ -374,13 +374,13 @@ export function definePrimeField(module: KernelModule, field: PrimeField, square
   const binary = (emit: (e: LimbEmitter, a: Place, b: Place) => Local[]) =>
     builder.defineFunction({ params: ["i32", "i32", "i32"], results: [] }, (f) => {
       const e = new LimbEmitter(f, constantModulus(field));
-      const [to, a, b] = f.params.map((at) => ({ at, offset: 0 })) as [Place, Place, Place];
+      const [to, a, b] = parameterPlaces(f, 3);
       e.store(to, emit(e, a, b));
     });
   const product = (e: LimbEmitter, a: Place, b: Place) =>
     e.sumOfProducts([{ a: e.load(a), pushB: (limb) => e.pushLimb(b, limb) }]);
   const mul = binary(product);
-  const sqr = module.program(2, (p, [to, a]) => p.call(mul, to!, a!, a!));
+  const sqr = module.program(2, (p, [to, a]) => p.call(mul, to, a, a));
   return {
     sizeBytes: 8 * field.limbCount,
     add: binary((e, a, b) => e.add(e.load(a), e.load(b))),
@@ -471,9 +471,9 @@ function defineWrite(module: KernelModule, field: PrimeField, mul: FunctionIndex
     p.push(one);
     f.i64Const(1);
     f.memory(I64.store);
-    p.call(mul, plain, from!, one);
+    p.call(mul, plain, from, one);
     for (let i = 0; i < field.limbCount; i++) {
-      p.push(to!);
+      p.push(to);
       p.push(plain);
       f.memory(I64.load, 8 * i);
       f.call(swap);
