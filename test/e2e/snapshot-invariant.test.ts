@@ -73,8 +73,10 @@ function readSlots(node: NodeProcess): Promise<Hex[]> {
 
 describe("a call during writes", () => {
   beforeAll(async () => {
-    sequencer = await NodeProcess.start({ flags: ["--mini-block-interval", "1ms"] });
-    replica = await NodeProcess.start({ upstream: sequencer });
+    // A call of many milliseconds burns more gas than is given by default.
+    const gas = ["--call-gas-limit", "100000000000"];
+    sequencer = await NodeProcess.start({ flags: ["--mini-block-interval", "1ms", ...gas] });
+    replica = await NodeProcess.start({ upstream: sequencer, flags: gas });
     const [owner] = developmentWallets() as [Wallet];
     const creation = owner.signCreation(contracts().Ledger);
     ledger = creation.address;
