@@ -87,7 +87,7 @@ export async function applyTransaction(
 
 /** Executes a message and undoes its writes; see `Engine.call`. */
 export async function executeCall(message: CallMessage, stage: Stage): Promise<CallOutcome> {
-  const { host } = stage;
+  const { host, machine } = stage;
   const env = message.checks === "call" && message.gasPrice === 0n ? withoutFees(stage.env) : stage.env;
   const tx = asTransaction(message);
   const refused = checkCall(message, tx, env, host);
@@ -105,13 +105,17 @@ export async function executeCall(message: CallMessage, stage: Stage): Promise<C
   try {
     const payment = { sender: message.from, gasPrice: message.gasPrice };
     const use = { deadline: message.deadline ?? null, keepsWrites: false };
-    const begun = beginExecution(tx, payment, { ...stage, env }, use);
+    const begun = beginExecution(tx, payment, { machine, env, host }, use);
     const ran = begun.run();
     const frame = ran instanceof Promise ? await ran : ran;
     const { gasUsed, gasRefunded } = gasOf(tx, frame, begun, env.fork);
     const { halt, output } = frame;
     return {
-      ...{ reject: NOTHING_REFUSED, gasUsed, gasRefunded, output, halt },
+      reject: NOTHING_REFUSED,
+      gasUsed,
+      gasRefunded,
+      output,
+      halt,
       // Few callers look at them.
       get logs() {
         return frame.logs;

@@ -20,7 +20,8 @@ export type AccountEntry = {
   current: AccountState | null;
   /** 0: unwritten slots show the source; else they are zero. */
   storageEpoch: number;
-  readonly slots: Map<string, SlotEntry>;
+  /** {@link NO_SLOTS} until there is one. */
+  slots: Map<string, SlotEntry>;
   /** State, storage epoch and transaction number when the running transaction first wrote the account. */
   original: AccountState | null;
   originalStamp: number;
@@ -59,6 +60,9 @@ export type JournalEntry =
 /** A slot that was never written in any epoch. */
 export const NEVER_WRITTEN = -1;
 
+/** The slots of accounts without any: most accounts have none, and a map costs as much as the rest of an entry. */
+export const NO_SLOTS: Map<string, SlotEntry> = new Map();
+
 /** An account as the source has it. */
 export function newAccountEntry(address: Address, key: string, source: AccountState | null): AccountEntry {
   return {
@@ -67,7 +71,7 @@ export function newAccountEntry(address: Address, key: string, source: AccountSt
     source,
     current: source,
     storageEpoch: 0,
-    slots: new Map(),
+    slots: NO_SLOTS,
     original: null,
     originalStamp: UNCHANGED,
     originalEpoch: 0,

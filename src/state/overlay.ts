@@ -13,6 +13,7 @@ import {
   type AccountEntry,
   accountsEqual,
   type JournalEntry,
+  NO_SLOTS,
   newAccountEntry,
   newSlotEntry,
   type SlotEntry,
@@ -185,7 +186,7 @@ export class Overlay implements StateSource {
   beginTransaction(): void {
     assert(!this.#isInTransaction, "transactions do not nest");
     if (this.#journal.length > 0) this.#settle();
-    this.#transient.clear();
+    this.#clearTransient();
     this.#isInTransaction = true;
     this.accesses?.begin();
   }
@@ -250,6 +251,7 @@ export class Overlay implements StateSource {
     let entry = account.slots.get(key);
     if (entry === undefined) {
       entry = newSlotEntry(account, slot, this.#source.slot(account.address, slot));
+      if (account.slots === NO_SLOTS) account.slots = new Map();
       account.slots.set(key, entry);
     }
     this.#recentSlots[place] = entry;
@@ -299,8 +301,12 @@ export class Overlay implements StateSource {
       else if (entry.kind === "storage") for (const slot of entry.account.slots.values()) this.#settleSlot(slot);
     }
     this.#journal.length = 0;
-    this.#transient.clear();
+    this.#clearTransient();
     this.#transaction++;
+  }
+
+  #clearTransient(): void {
+    if (this.#transient.size > 0) this.#transient.clear();
   }
 
   #settleAccount(entry: AccountEntry): void {

@@ -58,20 +58,29 @@ export function readOutcome(run: FinishedRun): FrameResult {
     return { halt, gasUsed, refund: 0n, output, logs: [], destroyed: NOTHING, touched };
   }
   const refund = readRefund(arena);
-  if (!run.keepsWrites) {
-    const logs = new KeptLogs(arena);
-    return {
-      ...{ halt: null, gasUsed, refund, output, destroyed: NOTHING, touched },
-      get logs() {
-        return logs.list;
-      },
-    };
-  }
+  if (!run.keepsWrites) return callResult(arena, { gasUsed, refund, output });
   const destroyed = destroyedAccounts(run);
   writeAccounts(run);
   writeSlots(run);
   const logs = readLogs(arena, field(arena, CONTEXT.logs), field(arena, CONTEXT.logCount));
   return { halt: null, gasUsed, refund, output, logs, destroyed, touched };
+}
+
+/** The result of a run whose writes nobody wants. */
+function callResult(arena: Arena, parts: Pick<FrameResult, "gasUsed" | "refund" | "output">): FrameResult {
+  const { gasUsed, refund, output } = parts;
+  const kept = field(arena, CONTEXT.logCount) === 0 ? null : new KeptLogs(arena);
+  return {
+    halt: null,
+    gasUsed,
+    refund,
+    output,
+    get logs() {
+      return kept === null ? [] : kept.list;
+    },
+    destroyed: NOTHING,
+    touched: NOTHING,
+  };
 }
 
 function field({ words32, range }: Arena, offset: number): number {
@@ -190,8 +199,7 @@ class KeptLogs {
   constructor(arena: Arena) {
     const start = field(arena, CONTEXT.logs);
     this.#count = field(arena, CONTEXT.logCount);
-    const sizeBytes = this.#count === 0 ? 0 : Math.ceil((field(arena, CONTEXT.logsEnd) - start) / 4) * 4;
-    const bytes = copyOf(arena.bytes, start, sizeBytes);
+    const bytes = copyOf(arena.bytes, start, Math.ceil((field(arena, CONTEXT.logsEnd) - start) / 4) * 4);
     this.#memory = { bytes, words32: new Uint32Array(bytes.buffer) };
   }
 
