@@ -1,6 +1,10 @@
-// Byte code of one contract to one WebAssembly module. Function 0 begins at the start of the code; the others begin behind calls and
-// where a function had to be cut. Code that does not unfold (recursion, loops with two heads, too many clones) is compiled in
-// dispatch form instead, and what would take too long to compile is not compiled at all: the interpreter has it.
+// Byte code of one contract to one WebAssembly module. Function 0 begins at the start of the code; the others begin behind calls of
+// contracts, at routines inside the code, where frames are handed over, and where a function had to be cut:
+//
+//   points to enter ▸ unfold: nodes, routines ▸ cut along the dominator tree ▸ regions ▸ one function each, one entry each
+//
+// Code that does not unfold (loops with two heads, high stacks, too many clones) is compiled in dispatch form instead, and what
+// would take too long to compile, or become too long, is not compiled at all: the interpreter has it.
 
 import { must } from "#base/assert.ts";
 import { CODE_MAP_VISITED } from "#formats/memory/evm-arena.ts";
@@ -23,13 +27,14 @@ import {
   pointKey,
   type Region,
   relativePoint,
+  Work,
 } from "./nodes.ts";
 import { partition } from "./partition.ts";
-import { emitRegion, REGION_HEIGHT_MAX } from "./region-emitter.ts";
+import { emitRegion } from "./region-emitter.ts";
 import { Routines } from "./routines.ts";
 
 /** Changes whenever the same byte code gives another module: compiled code on disk of another version is not loaded. */
-export const GENERATOR_VERSION = 1;
+export const GENERATOR_VERSION = 2;
 
 /** What to compile, and how. */
 export type CompileOptions = {
@@ -39,7 +44,12 @@ export type CompileOptions = {
   readonly forceExit: ((pc: number) => boolean) | null;
   /** Where frames that the interpreter runs already shall be able to enter. */
   readonly entryPoints: readonly Point[];
+  /** The only form to take, for tests; without it the better one that there is. */
+  readonly form?: CodeForm;
 };
+
+/** How code is compiled: unfolded into regions, or with a table of blocks. */
+export type CodeForm = "regions" | "dispatch";
 
 /** A place where the interpreter may hand a running frame over. */
 export type CompiledEntry = Point & {
@@ -56,7 +66,7 @@ export type CompiledCode = {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Functions that the module puts into the table. */
   readonly functionCount: number;
-  readonly form: "regions" | "dispatch";
+  readonly form: CodeForm;
   /** What `CODE_ENTRY.blocks` points to: blocks of the dispatch form, relative regions; null where nothing is looked up. */
   readonly blocks: Uint16Array | null;
   /** Those of the asked entry points that can be entered. */
@@ -71,11 +81,11 @@ const INSTRUCTION_COUNT_MAX = 1_200;
 const UNIT_SIZE_BYTES_MAX = 600_000;
 /** Bytes of a region by estimate, well below the size that the optimizer takes. */
 const REGION_SIZE_BYTES_MAX = 40_000;
-/** Instructions that a byte of code may unfold to, before it is compiled in dispatch form. */
-const CLONE_COUNT_MAX = 8;
-/** Instructions that even a small code may unfold to, and the most that any may. */
-const UNFOLDED_COUNT_MIN = 3_000;
-const UNFOLDED_COUNT_MAX = 40_000;
+/** Work that a byte of code may take when it is unfolded, before it is compiled in dispatch form; see `Work`. */
+const WORK_PER_BYTE_MAX = 12;
+/** Work that even a small code may take, and the most that any may. */
+const UNFOLD_WORK_MIN = 4_500;
+const UNFOLD_WORK_MAX = 60_000;
 /** What one byte code may cost to compile; see `compileCost`. */
 const COMPILE_COST_MAX = 40_000;
 /** Instructions whose WebAssembly is long. */
@@ -84,6 +94,14 @@ const EXPENSIVE_OPCODES: ReadonlySet<number> = new Set([
   0x02, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x1b, 0x1c, 0x1d, 0x20, 0x37, 0x39, 0x3c, 0x3e, 0x5e, 0xa0,
   0xa1, 0xa2, 0xa3, 0xa4,
 ]);
+/** Work that is done to find routines, in all. */
+const ROUTINE_WORK_MAX = 200_000;
+/**
+ * Bytes of all functions of a module. What is longer is nearly always code without loops, and never pays: 20 KB of MLOAD after
+ * MLOAD become 1.3 MB, which take 240 us a call after a thousand calls where the interpreter takes 36 us. The longest that pay are
+ * half as long (Seaport whole: 734 KB, snailtracer: 671 KB).
+ */
+const MODULE_SIZE_BYTES_MAX = 1_000_000;
 /** Functions are written this much smaller when one came out too large. */
 const SHRINK_COUNT_MAX = 3;
 
@@ -102,7 +120,11 @@ export function compileCode(
   const { visitedOnly } = options;
   const cutter = new PieceCutter(code, map, { rules, opcodes: opcodesAt(rules), visitedOnly });
   if (compileCost(cutter, visitedOnly) > COMPILE_COST_MAX) return null;
-  return compileRegions(cutter, rules, options) ?? compileDispatch(cutter, rules, options);
+  const { form } = options;
+  const compiled =
+    (form === "dispatch" ? null : compileRegions(cutter, rules, options)) ??
+    (form === "regions" ? null : compileDispatch(cutter, rules, options));
+  return compiled === "too long" ? null : compiled;
 }
 
 /** An upper bound of the work, in time proportional to the code. */
@@ -120,7 +142,10 @@ function compileCost({ code, map }: PieceCutter, visitedOnly: boolean): number {
 
 const START: Point = { pc: 0, height: 0, isRelative: false, labels: [] };
 
-function compileRegions(cutter: PieceCutter, rules: Rules, options: CompileOptions): CompiledCode | null {
+/** Nothing came of it: another form may do, or the module would be longer than is worth it whatever the form. */
+type Uncompiled = null | "too long";
+
+function compileRegions(cutter: PieceCutter, rules: Rules, options: CompileOptions): CompiledCode | Uncompiled {
   const units = unfold(cutter, options);
   if (units === null) return null;
   for (let shrink = 0; shrink < SHRINK_COUNT_MAX; shrink++) {
@@ -132,30 +157,26 @@ function compileRegions(cutter: PieceCutter, rules: Rules, options: CompileOptio
   return null;
 }
 
-/** What is reached without a call from each point where the driver or a caller may enter, by the point's key; the start comes first. */
+/**
+ * What is reached without a call from each point where the driver or a caller may enter, by the point's key; the start comes first.
+ * @returns null when it is too much, or too high a stack for variables
+ */
 function unfold(cutter: PieceCutter, options: CompileOptions): Map<string, Region> | null {
-  const { forceExit } = options;
-  const followed = {
-    sizeBytesMax: UNIT_SIZE_BYTES_MAX,
-    forceExit: forceExit && (({ pc }: Point) => forceExit(pc)),
-    routines: null,
-  };
-  const limits = { ...followed, routines: new Routines(cutter, followed) };
-  const budget = Math.min(UNFOLDED_COUNT_MAX, Math.max(UNFOLDED_COUNT_MIN, CLONE_COUNT_MAX * cutter.code.length));
+  const forceExit = options.forceExit && (({ pc }: Point) => options.forceExit!(pc));
+  const routines = new Routines(cutter, { forceExit, work: new Work(ROUTINE_WORK_MAX) });
+  const workMax = Math.min(UNFOLD_WORK_MAX, Math.max(UNFOLD_WORK_MIN, WORK_PER_BYTE_MAX * cutter.code.length));
+  const work = new Work(workMax);
+  const limits = { sizeBytesMax: UNIT_SIZE_BYTES_MAX, forceExit, routines, isRoutine: false, work };
   const units = new Map<string, Region>();
   // The start comes off the list first, so that it is function 0.
   const pending = [...options.entryPoints, START];
-  let instructionCount = 0;
   for (let point = pending.pop(); point !== undefined; point = pending.pop()) {
     if (units.has(pointKey(point)) || units.size >= FUNCTION_COUNT_MAX) continue;
     const unit = exploreRegion(cutter, point, limits);
-    if (unit === null) continue;
+    if (unit === "too high" || unit === "too much") return null;
+    if (typeof unit === "string") continue;
     units.set(pointKey(point), unit);
-    for (const node of unit.nodes) {
-      instructionCount += node.instructions.length;
-      pending.push(...pointsBehind(node, cutter));
-    }
-    if (instructionCount > budget) return null;
+    for (const node of unit.nodes) pending.push(...pointsBehind(node, cutter));
   }
   return units.has(pointKey(START)) ? units : null;
 }
@@ -198,15 +219,15 @@ function emitRegions(
   cutter: PieceCutter,
   rules: Rules,
   entryPoints: readonly Point[],
-): CompiledCode | "too large" | null {
+): CompiledCode | Uncompiled | "too large" {
   const { regions, byPoint, byRoot } = plan;
   const module = new ModuleBuilder();
   const parts = declareParts(module, rules);
   const functions = regions.map(() => module.declareFunction(REGION_FUNCTION));
   const table = module.defineTable(regions.length);
   module.addElements(table, 0, functions);
+  let sizeBytes = 0;
   for (const [number, region] of regions.entries()) {
-    if (region.nodes.some(({ point, piece }) => point.height + piece.growth > REGION_HEIGHT_MAX)) return null;
     const flow = analyzeFlow(region);
     if (flow === null) return null;
     const emitter = new FunctionEmitter(REGION_FUNCTION.params);
@@ -221,6 +242,8 @@ function emitRegions(
       },
     });
     if (isTooLarge(emitter)) return "too large";
+    sizeBytes += emitter.sizeBytes;
+    if (sizeBytes > MODULE_SIZE_BYTES_MAX) return "too long";
     module.setBody(functions[number]!, emitter);
   }
   const entries = entryPoints.flatMap((point): CompiledEntry[] => {
@@ -242,17 +265,20 @@ function regionTable({ regions, byPoint }: RegionPlan, cutter: PieceCutter): Uin
   return table;
 }
 
-function compileDispatch(cutter: PieceCutter, rules: Rules, options: CompileOptions): CompiledCode | null {
+function compileDispatch(cutter: PieceCutter, rules: Rules, options: CompileOptions): CompiledCode | Uncompiled {
   for (let shrink = 0; shrink < SHRINK_COUNT_MAX; shrink++) {
     const instructionCountMax = INSTRUCTION_COUNT_MAX >> shrink;
     const plan = planDispatch(cutter, instructionCountMax);
     if (plan === null || plan.firstBlocks.length > FUNCTION_COUNT_MAX) return null;
     const parts = declareParts(new ModuleBuilder(), rules);
     const functions: FunctionIndex[] = [];
+    let sizeBytes = 0;
     for (const index of plan.firstBlocks.keys()) {
       const emitter = new FunctionEmitter(REGION_FUNCTION.params);
       emitDispatchFunction(emitter, plan, index, parts, cutter, options.forceExit);
       if (isTooLarge(emitter)) break;
+      sizeBytes += emitter.sizeBytes;
+      if (sizeBytes > MODULE_SIZE_BYTES_MAX) return "too long";
       functions.push(addFunction(parts, emitter));
     }
     if (functions.length < plan.firstBlocks.length) continue;

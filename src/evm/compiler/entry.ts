@@ -4,7 +4,7 @@
 import { CODE_ENTRY, CONTEXT, EXIT_REASONS, FRAME } from "#formats/memory/evm-arena.ts";
 import { Code, i32, i64, type Operand32, type Var } from "#wasm/code.ts";
 import type { FunctionIndex } from "#wasm/function-emitter.ts";
-import { TO_ENTRY, TO_INTERPRETER } from "../runtime/status.ts";
+import { ABORTED, TO_ENTRY, TO_INTERPRETER } from "../runtime/status.ts";
 import { countGas } from "./compiled-frame.ts";
 import type { ModuleParts } from "./module-parts.ts";
 import type { ExitReason } from "./nodes.ts";
@@ -25,7 +25,7 @@ export function defineEntry(parts: ModuleParts, region: FunctionIndex, hasBlocks
     code.pop([status, gas]);
     code.store64(frame, FRAME.gas, gas);
     countGas(code, context, i64.sub(0, gas));
-    code.if(i32.ltS(status, 0), () => emitJump(code, parts, { frame, context, status }, hasBlocks));
+    code.if(i32.ltS(status, 0), () => emitJump(code, parts, { frame, context, status, gas }, hasBlocks));
     code.return(status);
   });
 }
@@ -51,15 +51,24 @@ export function countExit(code: Code, context: Var<"i32">, reason: ExitReason | 
 function emitJump(
   code: Code,
   parts: ModuleParts,
-  at: { readonly frame: Var<"i32">; readonly context: Var<"i32">; readonly status: Var<"i32"> },
+  at: {
+    readonly frame: Var<"i32">;
+    readonly context: Var<"i32">;
+    readonly status: Var<"i32">;
+    readonly gas: Var<"i64">;
+  },
   hasBlocks: boolean,
 ): void {
-  const { frame, status } = at;
+  const { frame, status, gas } = at;
   const pc = code.i32(i32.xor(status, -1));
   if (hasBlocks) {
     const blocks = i32.load(i32.load(frame, FRAME.codeEntry), CODE_ENTRY.blocks);
     const region = code.i32(i32.load16(i32.add(blocks, i32.shl(pc, 1))));
     code.if(region, () => {
+      // Such jumps may make a loop that no function sees.
+      code.if(i64.ltS(gas, i64.load(frame, FRAME.floor)), () => {
+        code.if(i64.ltS(code.call64(parts.links.poll, frame, gas), 0), () => code.return(ABORTED));
+      });
       code.store32(frame, FRAME.entry, i32.add(i32.global(parts.entryBase), i32.sub(region, 1)));
       code.return(TO_ENTRY);
     });

@@ -94,8 +94,40 @@ export type Node = {
   isForcedExit: boolean;
 };
 
-/** A function's worth of nodes. */
+/** What is followed from one point. */
 export type Region = { readonly root: Node; readonly nodes: readonly Node[] };
+
+/**
+ * Why there is no region: its start is the interpreter's, the stack grows too high for variables, too much work was done, or it
+ * was asked for a routine and is none.
+ */
+export type Unexplored = "interpreted" | "too high" | "too much" | "no routine";
+
+/** What exploring cost: instructions, and slots of the stack at the nodes. */
+export class Work {
+  readonly max: number;
+  #done = 0;
+
+  /** @param max what may be done */
+  constructor(max: number) {
+    this.max = max;
+  }
+
+  /** So much was done. */
+  get done(): number {
+    return this.#done;
+  }
+
+  /** Whether it was all that may be done. */
+  get isOver(): boolean {
+    return this.#done > this.max;
+  }
+
+  /** Counts a node. */
+  add({ instructions, fates }: Node): void {
+    this.#done += instructions.length + Math.ceil(fates.length / SLOTS_PER_WORK);
+  }
+}
 
 /** What bounds an exploration. */
 export type ExploreLimits = {
@@ -105,7 +137,17 @@ export type ExploreLimits = {
   readonly forceExit: ((point: Point) => boolean) | null;
   /** What functions inside the code do; null to clone them all. */
   readonly routines: { at(pc: number): RoutineAnswer } | null;
+  /** Whether only a routine is wanted, without calls of contracts and edges to other regions. */
+  readonly isRoutine: boolean;
+  /** Counted up; nothing is explored when it is over. */
+  readonly work: Work;
 };
+
+/** Above this a function has too many variables, and its ways out nest too deep. */
+export const REGION_HEIGHT_MAX = 256;
+
+/** Slots of the stack that are looked at in the time that an instruction takes. */
+const SLOTS_PER_WORK = 4;
 
 /** What the charge and the edges of a node take, and a word that goes to its home, in bytes of WebAssembly. */
 const NODE_SIZE_BYTES = 60;
@@ -128,41 +170,132 @@ export function pointKey({ pc, height, isRelative, labels }: Point): string {
 
 /**
  * Follows control from a point.
- * @returns the region, whose edges lead to other regions where its budget ends; null when not even the start can be compiled
+ * @returns the region, whose edges lead to other regions where its budget ends
  */
-export function exploreRegion(cutter: PieceCutter, start: Point, limits: ExploreLimits): Region | null {
-  const nodes = new Map<string, Node>();
-  const cloneCounts = new Map<number, number>();
-  const pending: Node[] = [];
-  let sizeBytes = 0;
-  const edgeTo = (point: Point): Edge => {
+export function exploreRegion(cutter: PieceCutter, start: Point, limits: ExploreLimits): Region | Unexplored {
+  return new Explorer(cutter, limits).explore(start);
+}
+
+class Explorer {
+  readonly #cutter: PieceCutter;
+  readonly #limits: ExploreLimits;
+  readonly #nodes = new Map<string, Node>();
+  readonly #cloneCounts = new Map<number, number>();
+  /** In the order in which they were found. */
+  readonly #found: Node[] = [];
+  #sizeBytes = 0;
+  #failure: Unexplored | null = null;
+
+  constructor(cutter: PieceCutter, limits: ExploreLimits) {
+    this.#cutter = cutter;
+    this.#limits = limits;
+  }
+
+  explore(start: Point): Region | Unexplored {
+    const root = this.#edgeTo(start);
+    if (root.kind !== "node") return this.#failure ?? "interpreted";
+    // The list grows while it is walked.
+    for (let at = 0; at < this.#found.length && this.#failure === null; at++) this.#connect(this.#found[at]!);
+    return this.#failure ?? { root: root.node, nodes: this.#found };
+  }
+
+  #edgeTo(point: Point): Edge {
     const key = pointKey(point);
-    const known = nodes.get(key);
+    const known = this.#nodes.get(key);
     if (known !== undefined) return { kind: "node", node: known };
+    const cutter = this.#cutter;
+    const { sizeBytesMax, forceExit } = this.#limits;
     const piece = cutter.pieceAt(point.pc);
-    const cloneCount = (cloneCounts.get(point.pc) ?? 0) + 1;
-    if (isUnfolded(point, piece, cutter) || cloneCount > CLONE_COUNT_MAX) return roundAbout(point, cutter);
+    const cloneCount = (this.#cloneCounts.get(point.pc) ?? 0) + 1;
+    if (isUnfolded(point, piece, cutter) || cloneCount > CLONE_COUNT_MAX) return this.#leave(roundAbout(point, cutter));
     const obstacle = obstacleOf(piece, point);
     if (obstacle !== null) return { kind: "interpret", pc: point.pc, reason: obstacle };
+    if (point.height + piece.growth > REGION_HEIGHT_MAX) return this.#fail("too high", point);
     const node = makeNode(point, piece, cutter);
     if (node.instructions.length === 0 && !endsComputed(node)) {
       return { kind: "interpret", pc: point.pc, reason: "jump" };
     }
-    sizeBytes += node.sizeBytes;
-    if (nodes.size > 0 && sizeBytes > limits.sizeBytesMax) {
-      return { kind: "region", point: normalize(point), returns: [] };
+    this.#sizeBytes += node.sizeBytes;
+    if (this.#found.length > 0 && this.#sizeBytes > sizeBytesMax) {
+      return this.#leave({ kind: "region", point: normalize(point), returns: [] });
     }
-    cloneCounts.set(point.pc, cloneCount);
-    node.isForcedExit = limits.forceExit?.(point) ?? false;
-    nodes.set(key, node);
-    pending.push(node);
+    this.#cloneCounts.set(point.pc, cloneCount);
+    node.isForcedExit = forceExit?.(point) ?? false;
+    this.#add(node, key);
     return { kind: "node", node };
-  };
-  const root = edgeTo(start);
-  if (root.kind !== "node") return null;
-  // The list grows while it is walked.
-  for (let at = 0; at < pending.length; at++) connect(pending[at]!, cutter, limits, edgeTo);
-  return { root: root.node, nodes: pending };
+  }
+
+  #add(node: Node, key: string): void {
+    const { work, isRoutine } = this.#limits;
+    this.#nodes.set(key, node);
+    this.#found.push(node);
+    work.add(node);
+    if (work.isOver) this.#failure = "too much";
+    if (isRoutine && node.piece.end.kind === "frame") this.#failure = "no routine";
+  }
+
+  #leave(edge: Edge): Edge {
+    if (this.#limits.isRoutine) this.#failure = "no routine";
+    return edge;
+  }
+
+  #fail(failure: Unexplored, { pc }: Point): Edge {
+    this.#failure = failure;
+    return { kind: "interpret", pc, reason: "stack" };
+  }
+
+  #connect(node: Node): void {
+    if (node.isForcedExit) return;
+    const { end, instructions } = node.piece;
+    if (node.instructions.length < instructions.length) {
+      const jump = instructions.at(-1)!;
+      node.next = endsComputed(node) ? { kind: "dynamic", jump } : { kind: "interpret", pc: jump.pc, reason: "jump" };
+      return;
+    }
+    if (end.kind === "next") node.next = this.#follow(node, end.pc);
+    if (end.kind === "interpret") node.next = { kind: "interpret", pc: end.pc, reason: "opcode" };
+    if (end.kind === "jumpi" && node.isTaken !== true) node.next = this.#branch(node, end.pc);
+    if (node.target !== null && node.isTaken !== false) {
+      node.taken = (end.kind === "jump" ? this.#callOf(node, node.target) : null) ?? this.#branch(node, node.target);
+    }
+  }
+
+  #follow(node: Node, pc: number): Edge {
+    return this.#edgeTo(pointOf(pc, node, this.#cutter));
+  }
+
+  #branch(node: Node, pc: number): Edge {
+    return this.#cutter.isVisited(pc) ? this.#follow(node, pc) : { kind: "interpret", pc, reason: "unvisited" };
+  }
+
+  /** The call that a jump is, when a routine begins at its target and the place to return to lies on the stack. */
+  #callOf(node: Node, target: number): Edge | null {
+    const cutter = this.#cutter;
+    const { routines } = this.#limits;
+    // A jump to a place where something returns to is a return.
+    if (routines === null || !cutter.isVisited(target) || cutter.isReturnLabel(BigInt(target))) return null;
+    if (!node.fates.some(({ constant }) => constant !== null && cutter.isReturnLabel(constant))) return null;
+    const routine = routines.at(target);
+    if (routine === "open") return { kind: "open" };
+    if (routine === "none") return null;
+    const constant = node.fates.at(-routine.labelDepth)?.constant ?? null;
+    if (constant === null || !cutter.isJumpDestination(constant) || constant === BigInt(target)) return null;
+    const label = Number(constant);
+    if (routine.isLeaf && routine.instructionCount <= CLONED_INSTRUCTION_COUNT_MAX) return null;
+    const fates = behindCall(node, routine);
+    if (fates === null || !cutter.isVisited(label)) return null;
+    return { kind: "call", routine, label, next: this.#follow({ ...node, fates }, label) };
+  }
+}
+
+/** The stack behind a call; null when the routine reaches below the node's. */
+function behindCall({ fates }: Node, routine: Routine): SlotFate[] | null {
+  if (fates.length < routine.changedCount) return null;
+  const kept = fates.slice(0, fates.length - routine.changedCount);
+  const results = routine.resultDepths.map((depth): SlotFate => {
+    return { constant: depth === 0 ? null : (fates.at(-depth)?.constant ?? null), origin: -1 };
+  });
+  return [...kept, ...results];
 }
 
 /** The point behind a node that ends with a call or creation. */
@@ -206,65 +339,19 @@ function obstacleOf(piece: Piece, { height, isRelative }: Point): ExitReason | n
   return !isRelative && height + piece.growth > STACK_WORD_COUNT_MAX ? "stack" : null;
 }
 
-function connect(node: Node, cutter: PieceCutter, limits: ExploreLimits, edgeTo: (point: Point) => Edge): void {
-  if (node.isForcedExit) return;
-  const { end, instructions } = node.piece;
-  if (node.instructions.length < instructions.length) {
-    const jump = instructions.at(-1)!;
-    node.next = endsComputed(node) ? { kind: "dynamic", jump } : { kind: "interpret", pc: jump.pc, reason: "jump" };
-    return;
-  }
-  const follow = (pc: number, isBranch: boolean): Edge => {
-    const isFollowed = !isBranch || cutter.isVisited(pc);
-    return isFollowed ? edgeTo(pointOf(pc, node, cutter)) : { kind: "interpret", pc, reason: "unvisited" };
-  };
-  if (end.kind === "next") node.next = follow(end.pc, false);
-  if (end.kind === "interpret") node.next = { kind: "interpret", pc: end.pc, reason: "opcode" };
-  if (end.kind === "jumpi" && node.isTaken !== true) node.next = follow(end.pc, true);
-  if (node.target !== null && node.isTaken !== false) {
-    node.taken =
-      (end.kind === "jump" && callOf(node, node.target, cutter, limits, edgeTo)) || follow(node.target, true);
-  }
-}
-
 /** Slots that a routine, called at the end of a node, may have left something in. */
 export function* resultSlots({ fates }: Node, routine: Routine): Generator<number> {
   const height = fates.length + routine.delta;
   for (let slot = Math.max(0, fates.length - routine.changedCount); slot < height; slot++) yield slot;
 }
 
-/** The call that a jump is, when a routine begins at its target and the place to return to lies on the stack. */
-function callOf(
-  node: Node,
-  target: number,
-  cutter: PieceCutter,
-  limits: ExploreLimits,
-  edgeTo: (point: Point) => Edge,
-): Edge | null {
-  const { routines } = limits;
-  // A jump to a place where something returns to is a return.
-  if (routines === null || !cutter.isVisited(target) || cutter.isReturnLabel(BigInt(target))) return null;
-  if (!node.fates.some(({ constant }) => constant !== null && cutter.isReturnLabel(constant))) return null;
-  const routine = routines.at(target);
-  if (routine === "open") return { kind: "open" };
-  if (routine === "none") return null;
-  const constant = node.fates.at(-routine.labelDepth)?.constant ?? null;
-  if (constant === null || !cutter.isJumpDestination(constant) || constant === BigInt(target)) return null;
-  const label = Number(constant);
-  if (routine.isLeaf && routine.instructionCount <= CLONED_INSTRUCTION_COUNT_MAX) return null;
-  const height = node.fates.length + routine.delta;
-  const kept = node.fates.slice(0, Math.max(0, node.fates.length - routine.changedCount));
-  const results = routine.resultDepths.map((depth): SlotFate => {
-    return { constant: depth === 0 ? null : (node.fates.at(-depth)?.constant ?? null), origin: -1 };
-  });
-  if (kept.length + results.length !== height || !cutter.isVisited(label)) return null;
-  const behind = pointOf(label, { ...node, fates: [...kept, ...results] }, cutter);
-  return { kind: "call", routine, label, next: edgeTo(behind) };
-}
+/** The fates of slots that nothing happened to yet: the same objects for all nodes, whose stacks may be high. */
+const UNTOUCHED_FATES: readonly SlotFate[] = Array.from({ length: REGION_HEIGHT_MAX }, (_, origin) => {
+  return { constant: null, origin };
+});
 
 function makeNode(point: Point, piece: Piece, cutter: PieceCutter): Node {
-  const stack: SlotFate[] = [];
-  for (let slot = 0; slot < point.height; slot++) stack.push({ constant: null, origin: slot });
+  const stack = UNTOUCHED_FATES.slice(0, point.height);
   for (const [slot, label] of point.labels) stack[slot] = { constant: label, origin: slot };
   const parts = { target: null as number | null, isTaken: null as boolean | null };
   let count = 0;

@@ -45,9 +45,6 @@ export interface RegionLinks {
   routine(pc: number): { readonly index: FunctionIndex; readonly number: number };
 }
 
-/** Above this a function's ways out would nest too deep; such code runs in the interpreter. */
-export const REGION_HEIGHT_MAX = 256;
-
 // An exit in one number: a reason and a place in the code, or (sign bit) the number of a region.
 const EXIT_REASON_SHIFT = 24;
 const EXIT_PC_MASK = (1 << EXIT_REASON_SHIFT) - 1;
@@ -59,11 +56,6 @@ const EXIT_TARGET_MASK = 0x3fff_ffff;
 
 /** Native calls of routines inside each other, before the driver is asked to go on: deep recursion must not use up the native stack. */
 const ROUTINE_DEPTH_MAX = 100;
-
-/** The most words that lie on the stack anywhere in a region. */
-export function regionHeight(region: Region): number {
-  return Math.max(...region.nodes.map(({ point, piece }) => point.height + piece.growth));
-}
 
 /** Emits a region's function. */
 export function emitRegion(
@@ -103,7 +95,7 @@ class RegionEmitter {
     this.#parts = parts;
     this.#links = links;
     this.#frame = new CompiledFrame(code, parts);
-    this.#height = Math.max(...region.nodes.map(({ point, fates }) => Math.max(point.height, fates.length)));
+    this.#height = Math.max(...region.nodes.map(heightAround));
     this.#lowestSlot = Math.min(...region.nodes.map(({ point, piece }) => point.height - piece.required));
     this.#peak = Math.max(...region.nodes.map(({ point, piece }) => point.height + piece.growth));
     const { frame } = this.#frame;
@@ -121,9 +113,23 @@ class RegionEmitter {
     this.#loadSlots(root.node.point.height);
     this.#knowledge.set(root, this.#knowledgeAtRoot(root.node.point));
     this.#frame.run(() => {
+      if (!root.isLoopHeader && this.#leadsElsewhere()) this.#frame.poll();
       this.#openExits(0, () => this.#emitTree(root));
       this.#leaveByExit();
     });
+  }
+
+  /** Whether it may come round to itself by way of other functions; a loop within it polls at its own head. */
+  #leadsElsewhere(): boolean {
+    return this.#flow.nodes.some(({ node }) => {
+      if (node.piece.end.kind === "frame") return true;
+      return [node.taken, node.next].some((edge) => edge !== null && this.#isOutside(edge));
+    });
+  }
+
+  #isOutside(edge: Edge): boolean {
+    if (edge.kind === "node") return !this.#flow.of.has(edge.node);
+    return edge.kind === "region" || edge.kind === "call";
   }
 
   /** Heights inside a relative region are not known, so the room that all of it needs is asked for at the start. */
@@ -444,4 +450,13 @@ class RegionEmitter {
     code.store32(this.#frame.frame, FRAME.stackTop, i32.add(this.#stack, height * WORD_SIZE_BYTES));
     code.f.br(this.#exits[height]!);
   }
+}
+
+/** The most words that lie on the stack at a node's start or behind it, a call included. */
+function heightAround({ point, fates, taken, next }: Node): number {
+  let height = Math.max(point.height, fates.length);
+  for (const edge of [taken, next]) {
+    if (edge?.kind === "call") height = Math.max(height, fates.length + edge.routine.delta);
+  }
+  return height;
 }
