@@ -52,6 +52,7 @@ const LONG_OPCODES: ReadonlySet<number> = new Set([
   0x53, 0x55, 0x5e, 0xa1, 0xa2, 0xa3, 0xa4,
 ]);
 
+const AND = 0x16;
 const JUMP = 0x56;
 const JUMPI = 0x57;
 const PUSH0 = 0x5f;
@@ -177,7 +178,7 @@ export class PieceCutter {
 type PushedConstants = {
   /** Operands of all PUSHes, as far as they could be destinations. */
   readonly all: ReadonlySet<number>;
-  /** Those that a jump follows at once. */
+  /** Those that a jump follows at once, or behind a mask. */
   readonly jumpedTo: ReadonlySet<number>;
 };
 
@@ -192,7 +193,7 @@ function pushedConstants(code: Uint8Array): PushedConstants {
     pc += size;
     if (value >= code.length) continue;
     all.add(value);
-    const next = code[pc + 1];
+    const next = code[pc + 1] === AND ? code[pc + 2] : code[pc + 1];
     if (next === JUMP || next === JUMPI) jumpedTo.add(value);
   }
   return { all, jumpedTo };

@@ -416,10 +416,27 @@ function follow(stack: SlotFate[], { pc, opcode, immediate }: Instruction): void
       [stack[other], stack[top]] = [stack[top]!, stack[other]!];
       break;
     }
-    default:
+    default: {
+      const constant = foldConstants(byte, stack);
       stack.length -= opcode.inputs;
-      for (let i = 0; i < opcode.outputs; i++) stack.push({ constant: null, origin: -1 });
+      for (let i = 0; i < opcode.outputs; i++) stack.push({ constant, origin: -1 });
+    }
   }
+}
+
+/** Arithmetic by which generated code computes places: solc before 0.5 masks the address of every function that it calls. */
+const PLACE_ARITHMETIC: Readonly<Record<number, (a: bigint, b: bigint) => bigint>> = {
+  1: (a, b) => BigInt.asUintN(256, a + b),
+  3: (a, b) => BigInt.asUintN(256, a - b),
+  22: (a, b) => a & b,
+  23: (a, b) => a | b,
+};
+
+function foldConstants(byte: number, stack: readonly SlotFate[]): bigint | null {
+  const fold = PLACE_ARITHMETIC[byte];
+  if (fold === undefined) return null;
+  const [a, b] = [stack.at(-1)?.constant ?? null, stack.at(-2)?.constant ?? null];
+  return a === null || b === null ? null : fold(a, b);
 }
 
 function pointOf(pc: number, { fates, point }: Node, cutter: PieceCutter): Point {
