@@ -160,9 +160,8 @@ export class Node {
       },
     });
     try {
-      const compiles = hasCompileThread(options);
       const writer = threads.start(role.writer, 0, null);
-      threads.prepare(2 + options.readWorkerCount + regions.verified.length + (compiles ? 1 : 0));
+      threads.prepare(2 + options.readWorkerCount + regions.verified.length);
       await untilReady(threads, [recovery]);
       const recovered = await recovery;
       reportRecovery(logger, recovered);
@@ -171,10 +170,12 @@ export class Node {
       const others = [threads.start("commit", 0, recovered)];
       for (let i = 0; i < options.readWorkerCount; i++) others.push(threads.start("read", i, recovered));
       for (let i = 0; i < regions.verified.length; i++) others.push(threads.start("verify", i, recovered));
-      // Nobody waits for it: until it is there, everything is interpreted.
-      if (compiles) threads.start("compile", 0, null);
-      await untilReady(threads, [writer.ready, ...others.map((thread) => thread.ready)]);
+      // What is sent to a worker that is still loading waits there: the first one is enough to serve.
+      const needed = others.filter(({ kind, index }) => kind !== "read" || index === 0);
+      await untilReady(threads, [writer.ready, ...needed.map((thread) => thread.ready)]);
       reads.use(threads.of("read"));
+      // Nobody waits for it: until it is there, everything is interpreted.
+      if (hasCompileThread(options)) threads.start("compile", 0, null);
     } catch (error) {
       threads.terminateAll();
       throw error;
