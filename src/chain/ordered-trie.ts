@@ -9,7 +9,7 @@ import { assert } from "#base/assert.ts";
 import { keccak256 } from "#crypto/keccak256.ts";
 import { EMPTY_TRIE_ROOT } from "./header.ts";
 import type { Hash32 } from "./primitives.ts";
-import { rlpPrefixSize, writeRlpPrefix } from "./rlp.ts";
+import { copyBytes, rlpPrefixSize, writeRlpPrefix } from "./rlp.ts";
 
 const RLP_LIST = 0xc0;
 const RLP_STRING = 0x80;
@@ -83,7 +83,7 @@ function encodeListOf(encodedItems: readonly Uint8Array[]): Uint8Array {
   const list = new Uint8Array(rlpPrefixSize(payloadSize) + payloadSize);
   let offset = writeRlpPrefix(list, 0, RLP_LIST, payloadSize);
   for (const item of encodedItems) {
-    list.set(item, offset);
+    copyBytes(list, offset, item);
     offset += item.length;
   }
   return list;
@@ -92,7 +92,7 @@ function encodeListOf(encodedItems: readonly Uint8Array[]): Uint8Array {
 function encodeString(bytes: Uint8Array): Uint8Array {
   if (bytes.length === 1 && bytes[0]! < RLP_STRING) return bytes;
   const string = new Uint8Array(rlpPrefixSize(bytes.length) + bytes.length);
-  string.set(bytes, writeRlpPrefix(string, 0, RLP_STRING, bytes.length));
+  copyBytes(string, writeRlpPrefix(string, 0, RLP_STRING, bytes.length), bytes);
   return string;
 }
 

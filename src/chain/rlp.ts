@@ -296,6 +296,15 @@ function writeItem(writer: ItemWriter, item: RlpItem): void {
     return;
   }
   if (item.length !== 1 || item[0]! >= 0x80) writer.offset = writeRlpPrefix(out, writer.offset, 0x80, item.length);
-  out.set(item, writer.offset);
+  copyBytes(out, writer.offset, item);
   writer.offset += item.length;
+}
+
+/** Up to this a loop copies faster than the engine's own function does. */
+const LOOP_SIZE_BYTES_MAX = 64;
+
+/** Writes `bytes` into `out`, from `offset`. @hot bench/chain/ordered-trie.bench.ts */
+export function copyBytes(out: Uint8Array, offset: number, bytes: Uint8Array): void {
+  if (bytes.length > LOOP_SIZE_BYTES_MAX) out.set(bytes, offset);
+  else for (let i = 0; i < bytes.length; i++) out[offset + i] = bytes[i]!;
 }

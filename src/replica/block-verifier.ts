@@ -7,7 +7,7 @@ import { toHex } from "#base/hex.ts";
 import { BLOOM_SIZE_BYTES, logsBloom, mergeBloom } from "#chain/bloom.ts";
 import type { BlockHeader } from "#chain/header.ts";
 import { orderedTrieRoot } from "#chain/ordered-trie.ts";
-import { encodeReceipt } from "#chain/receipt.ts";
+import { encodeReceiptWith } from "#chain/receipt.ts";
 import type { MiniBlock } from "#formats/wire/mini-block.ts";
 
 /** Collects the body of the open EVM block and checks the header that seals it. */
@@ -30,8 +30,9 @@ export class BlockVerifier {
     assert(mini.header.blockNumber === this.#blockNumber, "mini-block of another block");
     for (const transaction of mini.transactions) this.#transactions.push(transaction);
     for (const receipt of mini.receipts) {
-      this.#receipts.push(encodeReceipt(receipt));
-      mergeBloom(this.#bloom, logsBloom(receipt.logs));
+      const bloom = logsBloom(receipt.logs);
+      this.#receipts.push(encodeReceiptWith(receipt, bloom));
+      mergeBloom(this.#bloom, bloom);
     }
   }
 

@@ -5,7 +5,7 @@ import { assert } from "#base/assert.ts";
 import { BLOOM_SIZE_BYTES, mergeBloom } from "#chain/bloom.ts";
 import type { BlockHeader } from "#chain/header.ts";
 import { orderedTrieRoot } from "#chain/ordered-trie.ts";
-import { encodeReceipt, type Receipt, receiptBloom } from "#chain/receipt.ts";
+import { encodeReceiptWith, type Receipt, receiptBloom } from "#chain/receipt.ts";
 import type { MiniBlock } from "#formats/wire/mini-block.ts";
 
 /** Transactions, receipts and bloom of one EVM block in the making. */
@@ -22,8 +22,9 @@ export class BlockContents {
   /** Adds one transaction with its receipt, whose cumulative gas counts from the start of the block. */
   add(transaction: Uint8Array, receipt: Receipt): void {
     this.#transactions.push(transaction);
-    this.#receipts.push(encodeReceipt(receipt));
-    if (receipt.logs.length > 0) mergeBloom(this.#bloom, receiptBloom(receipt.logs));
+    const bloom = receiptBloom(receipt.logs);
+    this.#receipts.push(encodeReceiptWith(receipt, bloom));
+    if (receipt.logs.length > 0) mergeBloom(this.#bloom, bloom);
   }
 
   /** Adds all of a mini-block: after a restart inside an EVM block, and as each mini-block is sealed. */

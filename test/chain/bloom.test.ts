@@ -21,6 +21,28 @@ test("sets the bits that the yellow paper names", async () => {
   });
 });
 
+test("values that end alike, come again or differ in size alone keep their own bits", async () => {
+  await withSeed(testSeed(4), (random) => {
+    const values = [20, 32, 20, 32].map((sizeBytes) => random.bytes(sizeBytes));
+    const short = random.bytes(20);
+    const long = new Uint8Array(32);
+    long.set(short);
+    values.push(short, long);
+    for (const value of values) value[value.length - 1] = 0x2a;
+    for (let i = 0; i < 300; i++) {
+      const value = random.pick(values);
+      const bloom = new Uint8Array(BLOOM_SIZE_BYTES);
+      addToBloom(bloom, value);
+      const hash = keccak256(value);
+      for (let at = 0; at < 6; at += 2) {
+        const bit = (hash[at]! * 256 + hash[at + 1]!) % 2048;
+        expect(bloom[BLOOM_SIZE_BYTES - 1 - (bit >> 3)]! & (1 << (bit & 7))).not.toBe(0);
+      }
+      expect(bloomMayContain(bloom, value)).toBe(true);
+    }
+  });
+});
+
 test("contains what went in, and rarely anything else", async () => {
   await withSeed(testSeed(2), (random) => {
     const log = { address: random.bytes(20), topics: [random.bytes(32), random.bytes(32)], data: random.bytes(9) };
