@@ -59,6 +59,7 @@ const POLL_INTERVAL = 256;
 const LOG0 = 0xa0;
 const CREATE = 0xf0;
 const CREATE2 = 0xf5;
+const EOF_PREFIX = 0xef;
 
 /** What `runCall` needs besides its message. */
 export type Library = { readonly evm: EVM; readonly precompiles: ReadonlySet<string> };
@@ -92,6 +93,7 @@ export async function createLibrary(options: {
   inside.pauseIfDue = options.pauseIfDue;
   inside.transientStorage = new HostTransientStorage(options.state);
   repairCreations(inside._opcodeMap);
+  repairRevertedCreations(inside);
   checkLogOperands(inside._opcodeMap);
   pollDeadline(inside._opcodeMap, options.deadlinePassed);
   memoize(common);
@@ -122,6 +124,8 @@ type EvmInside = {
   _opcodeMap: OpcodeEntry[];
   transientStorage: HostTransientStorage;
   journal: AccessJournal;
+  _executeCreate: (message: object) => Promise<{ execResult: ExecResult }>;
+  runInterpreter: (message: object, options?: object) => Promise<ExecResult>;
 };
 
 function createCommon(fork: Hardfork, chainId: bigint): Common {
@@ -199,13 +203,41 @@ function repairCreations(opcodes: OpcodeEntry[]): void {
   }
 }
 
+/**
+ * Only code that is deployed must not begin with 0xef. The library applies that to what a failed creation reverts with, and takes
+ * all its gas; so it is shown other bytes there.
+ */
+function repairRevertedCreations(inside: EvmInside): void {
+  // Of the creation whose code runs next; the library passes a copy of the message on.
+  let entered: { output: Uint8Array | null } | null = null;
+  const create = inside._executeCreate.bind(inside);
+  const run = inside.runInterpreter.bind(inside);
+  inside._executeCreate = async (message) => {
+    const creation: { output: Uint8Array | null } = { output: null };
+    entered = creation;
+    const result = await create(message);
+    entered = null;
+    const { output } = creation;
+    return output === null ? result : { ...result, execResult: { ...result.execResult, returnValue: output } };
+  };
+  inside.runInterpreter = async (message, options) => {
+    const creation = entered;
+    entered = null;
+    const result = await run(message, options);
+    const { exceptionError, returnValue } = result;
+    if (creation === null || exceptionError === undefined || returnValue[0] !== EOF_PREFIX) return result;
+    creation.output = returnValue;
+    return { ...result, returnValue: new Uint8Array(returnValue.length) };
+  };
+}
+
 function beginsWithEof(state: RunState): boolean {
   // With fewer operands the library's own handler reports the underflow.
   if (state.stack.length < 3) return false;
   const [, offset, length] = state.stack.peek(3);
   if (length! < 2n || length! > BigInt(INIT_CODE_SIZE_MAX)) return false;
   const start = state.memory.read(Number(offset), 2);
-  return start[0] === 0xef && start[1] === 0x00;
+  return start[0] === EOF_PREFIX && start[1] === 0x00;
 }
 
 async function create(state: RunState, opcode: number): Promise<void> {
