@@ -1,10 +1,10 @@
 // base ^ exponent mod modulus over byte strings of any length, for MODEXP. An odd modulus goes to Montgomery
 // multiplication in our WASM kernel; an even one is cut into its odd part and a power of two, whose results are joined
-// by the Chinese remainder theorem. Longer numbers than the kernel's, and engines without wide arithmetic, take BigInt.
+// by the Chinese remainder theorem. Longer numbers than the kernel's, and engines without wide arithmetic, take BigInt,
+// and those whose products BigInt cannot hold take digits of it.
 //
 // @see Koç, "Montgomery reduction with even modulus"
 
-import { assert } from "#base/assert.ts";
 import { trimLeadingZeroes } from "#base/bytes.ts";
 import { wasmFeatures } from "#wasm/features.ts";
 import { instantiateKernel } from "#wasm/kernels/kernel-placement.ts";
@@ -18,6 +18,7 @@ import {
 } from "#wasm/kernels/modular-power.ts";
 import { compileModule } from "#wasm/loader.ts";
 import { PORTABLE_CRYPTO } from "./backend.ts";
+import { longModularPower } from "./long-modular-power.ts";
 import { claimKernelRange, isPrecompileMemoryShared } from "./precompile-memory.ts";
 
 /** Bits of an exponent that one multiplication takes care of. */
@@ -25,12 +26,9 @@ const WINDOW_BITS = 4;
 const TABLE_LENGTH = 2 ** (WINDOW_BITS - 1);
 const QUICK_SIZE_BYTES_MAX = 64;
 const NUMBER_SIZE_BYTES = 8 * LIMB_COUNT_MAX;
-/** The longest modulus, bytes: the engine's integers have at most 2^20 bits. */
-export const MODULUS_SIZE_BYTES_MAX = 120_000;
-
-/** Below these sizes the engine's integers multiply without overflow; larger numbers go in pieces. */
-const PLAIN_BITS_MAX = 400_000;
-const PIECE_BITS = 16_384;
+/** The engine's integers have at most 2^20 bits: numbers of this size multiply without overflow. */
+const PLAIN_SIZE_BYTES_MAX = 50_000;
+const PIECE_SIZE_BYTES = 2048;
 
 type Multiplication = {
   readonly mul: (to: number, a: number, b: number) => void;
@@ -42,17 +40,18 @@ type Multiplication = {
  * Raises a number to a power in a residue ring.
  * @param base big-endian, any length
  * @param exponent big-endian, any length
- * @param modulus big-endian, at most `MODULUS_SIZE_BYTES_MAX` bytes; 0 gives 0
+ * @param modulus big-endian, any length; 0 gives 0
  * @returns the result, as long as the modulus
  */
 export function modularPower(base: Uint8Array, exponent: Uint8Array, modulus: Uint8Array): Uint8Array {
-  assert(modulus.length <= MODULUS_SIZE_BYTES_MAX, "the modulus is too long");
+  const significant = trimLeadingZeroes(modulus);
+  const size = significant.length;
+  if (size > PLAIN_SIZE_BYTES_MAX) return longModularPower(base, exponent, modulus);
   const result = new Uint8Array(modulus.length);
-  const m = integerFrom(modulus);
+  const m = integerFrom(significant);
   if (m <= 1n) return result;
   const power = trimLeadingZeroes(exponent);
   const residue = reduce(base, m);
-  const size = trimLeadingZeroes(modulus).length;
   // A kernel's numbers take some microseconds to go in and out, as long as a few short products.
   const isQuick = power.length <= 1 && size <= QUICK_SIZE_BYTES_MAX;
   const suits = size <= NUMBER_SIZE_BYTES && !isQuick && hasKernel();
@@ -62,36 +61,22 @@ export function modularPower(base: Uint8Array, exponent: Uint8Array, modulus: Ui
 
 /** The same without the kernel: for numbers that it cannot hold, and its opponent in tests. */
 export function bigintPower(base: bigint, exponent: Uint8Array, modulus: bigint): bigint {
-  const isPlain = modulus < 1n << BigInt(PLAIN_BITS_MAX);
-  const multiply = isPlain ? (a: bigint, b: bigint) => (a * b) % modulus : piecewiseProduct(modulus);
   let result = 1n % modulus;
   for (const byte of exponent) {
     for (let bit = 7; bit >= 0; bit--) {
-      if (result !== 1n) result = multiply(result, result);
-      if (((byte >> bit) & 1) === 1) result = multiply(result, base);
+      if (result !== 1n) result = (result * result) % modulus;
+      if (((byte >> bit) & 1) === 1) result = (result * base) % modulus;
     }
   }
   return result;
 }
 
-// The engine's integers end at 2^20 bits, which a product of long factors would pass.
-function piecewiseProduct(modulus: bigint): (a: bigint, b: bigint) => bigint {
-  const pieceBits = BigInt(PIECE_BITS);
-  return (a, b) => {
-    const pieces: bigint[] = [];
-    for (let rest = b; rest > 0n; rest >>= pieceBits) pieces.push(BigInt.asUintN(PIECE_BITS, rest));
-    let result = 0n;
-    for (const piece of pieces.reverse()) result = ((result << pieceBits) + a * piece) % modulus;
-    return result;
-  };
-}
-
+// A long base may itself be no integer of the engine: it is taken in pieces.
 function reduce(base: Uint8Array, modulus: bigint): bigint {
-  const piece = PIECE_BITS / 8;
-  if (base.length <= PLAIN_BITS_MAX / 8) return integerFrom(base) % modulus;
+  if (base.length <= PLAIN_SIZE_BYTES_MAX) return integerFrom(base) % modulus;
   let result = 0n;
-  for (let offset = 0; offset < base.length; offset += piece) {
-    const part = base.subarray(offset, offset + piece);
+  for (let offset = 0; offset < base.length; offset += PIECE_SIZE_BYTES) {
+    const part = base.subarray(offset, offset + PIECE_SIZE_BYTES);
     result = ((result << BigInt(8 * part.length)) + integerFrom(part)) % modulus;
   }
   return result;

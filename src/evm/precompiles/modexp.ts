@@ -6,7 +6,7 @@
 
 import { EMPTY_BYTES } from "#base/bytes.ts";
 import { type Hardfork, isAtLeast } from "#chain/hardforks.ts";
-import { MODULUS_SIZE_BYTES_MAX, modularPower } from "#crypto/modular-power.ts";
+import { modularPower } from "#crypto/modular-power.ts";
 import { copyPadded, type Precompile } from "./precompile.ts";
 
 const LENGTHS_SIZE_BYTES = 96;
@@ -36,8 +36,6 @@ function compute(input: Uint8Array, fork: Hardfork): Uint8Array | null {
   const longest = Math.max(lengths.base, lengths.exponent, lengths.modulus);
   if (isAtLeast(fork, "osaka") && longest > SIZE_BYTES_MAX) return null;
   if (lengths.modulus === 0) return EMPTY_BYTES;
-  // Before Osaka such a call costs 47 million gas or more; no block of those chains had room for it.
-  if (lengths.modulus > MODULUS_SIZE_BYTES_MAX) return null;
   const exponentOffset = LENGTHS_SIZE_BYTES + lengths.base;
   const modulusOffset = exponentOffset + lengths.exponent;
   // A modulus behind the end of the input is zero, whatever the exponent's length says.
