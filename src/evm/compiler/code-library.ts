@@ -24,11 +24,16 @@ export type CodeRecord = {
 /** Records that are kept even without a module. */
 const RECORD_COUNT_MAX = 16_384;
 
+/** Evicted at most times. */
+const NOTHING: readonly CodeRecord[] = [];
+
 /** See the head of the file. */
 export class CodeLibrary {
   readonly #sizeBytesMax: number;
   /** The least recently used first. */
   readonly #records = new Map<string, CodeRecord>();
+  /** For the first 16 bits of a hash whether there ever was a record: most codes are never compiled, and asking has to be cheap. */
+  readonly #isKnown = new Uint8Array(1 << 16);
   #sizeBytes = 0;
 
   /** @param sizeBytesMax of the binary forms of all modules */
@@ -41,6 +46,11 @@ export class CodeLibrary {
     return this.#sizeBytes;
   }
 
+  /** Whether there may be a record of a code; false is certain. */
+  mayKnow(codeHash: Hash32): boolean {
+    return this.#isKnown[(codeHash[0]! << 8) | codeHash[1]!] !== 0;
+  }
+
   /** The record of a code, as used now; made when there is none. */
   use(fork: Hardfork, codeHash: Hash32): CodeRecord {
     const key = compileKey({ fork, codeHash });
@@ -48,6 +58,7 @@ export class CodeLibrary {
     if (record === undefined) {
       const flags = { attemptCount: 0, isPending: false, isRefused: false, visitedCount: 0 };
       record = { fork, codeHash, ...flags, published: null };
+      this.#isKnown[(codeHash[0]! << 8) | codeHash[1]!] = 1;
     } else this.#records.delete(key);
     this.#records.set(key, record);
     return record;
@@ -60,9 +71,9 @@ export class CodeLibrary {
   }
 
   /** Forgets modules until they are within their bound, and records until they are within theirs. @returns whose module went */
-  evict(): CodeRecord[] {
+  evict(): readonly CodeRecord[] {
+    if (this.#sizeBytes <= this.#sizeBytesMax && this.#records.size <= RECORD_COUNT_MAX) return NOTHING;
     const evicted: CodeRecord[] = [];
-    if (this.#sizeBytes <= this.#sizeBytesMax && this.#records.size <= RECORD_COUNT_MAX) return evicted;
     for (const [key, record] of this.#records) {
       const isFull = this.#sizeBytes > this.#sizeBytesMax;
       if (!isFull && this.#records.size <= RECORD_COUNT_MAX) break;

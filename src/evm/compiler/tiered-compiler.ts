@@ -7,6 +7,7 @@
 //
 // @see `CODE_MAP_ENTER` for the marks
 
+import { must } from "#base/assert.ts";
 import type { Hardfork } from "#chain/hardforks.ts";
 import {
   CODE_ENTRY,
@@ -82,6 +83,7 @@ type Loaded = {
   polledGas: number;
   sampler: EntrySampler | null;
   armed: Armed | null;
+  installed: CodeRecord["published"];
 };
 
 /** Entries whose places in the map are marked. */
@@ -136,43 +138,56 @@ export class TieredCompiler implements CodeListener {
       if (answer === null) break;
       this.#take(answer, false);
     }
-    for (const record of this.#deferred.splice(0)) this.#installRecord(record, false);
-    for (const record of this.#library.evict()) this.#uninstall(record);
+    if (this.#deferred.length > 0) for (const record of this.#deferred.splice(0)) this.#installRecord(record, false);
+    const evicted = this.#library.evict();
+    if (evicted.length > 0) for (const record of evicted) this.#uninstall(record);
   }
 
-  /** See {@link CodeListener}. */
-  onCodeLoaded(entry: number, code: Uint8Array, codeHash: Uint8Array, fork: Hardfork): void {
-    const record = this.#library.use(fork, codeHash);
-    const at = this.#field(entry + CODE_ENTRY.code);
-    const map = this.#field(entry + CODE_ENTRY.map);
+  /** See {@link CodeListener}. Nothing is kept of a code before it is hot or was compiled: first calls take a fifth less. */
+  onCodeLoaded(entry: number, code: Uint8Array, codeHash: Uint8Array): void {
+    const { codeSizeBytesMax } = this.#options;
+    if (code.length > codeSizeBytesMax || this.#library.mayKnow(codeHash)) this.#loadedAt(entry);
+    else writeCount(this.#thread.arena, entry + CODE_ENTRY.gasThreshold, this.#gasOfAttempt(code.length, 0));
+  }
+
+  /** What is kept of the code with an entry; null for creation code, which has none. */
+  #loadedAt(entry: number): Loaded | null {
+    if (entry === 0) return null;
+    const known = this.#loaded.get(entry);
+    if (known !== undefined) return known;
+    const { bytes } = this.#thread.arena;
+    const codeHash = bytes.slice(entry + CODE_ENTRY.hash, entry + CODE_ENTRY.hash + 32);
+    const record = this.#library.use(must(this.#fork, "a run has begun"), codeHash);
     const loaded: Loaded = {
       record,
       entry,
-      code: at,
-      map,
-      sizeBytes: code.length,
+      code: this.#field(entry + CODE_ENTRY.code),
+      map: this.#field(entry + CODE_ENTRY.map),
+      sizeBytes: this.#field(entry + CODE_ENTRY.size),
       polledGas: 0,
       sampler: null,
       armed: null,
+      installed: null,
     };
     this.#loaded.set(entry, loaded);
-    if (code.length > this.#options.codeSizeBytesMax) record.isRefused = true;
+    if (loaded.sizeBytes > this.#options.codeSizeBytesMax) record.isRefused = true;
     if (record.isRefused) this.#refuse(loaded);
     else {
       if (record.published !== null) this.#install(loaded, record.published);
       this.#raiseThreshold(loaded);
     }
+    return loaded;
   }
 
   /** See {@link CodeListener}. */
   onHot(entry: number): void {
-    const loaded = this.#loaded.get(entry);
-    if (loaded === undefined) return;
+    const loaded = this.#loadedAt(entry);
+    if (loaded === null) return;
     const { record } = loaded;
     if (!record.isPending && !record.isRefused && record.attemptCount < ATTEMPT_COUNT_MAX) {
-      const visitedCount = this.#visitedCount(loaded);
       // Where nothing new was seen, the interpreter had other reasons to run.
-      if (record.attemptCount === 0 || visitedCount > record.visitedCount) this.#request(loaded, []);
+      const isNew = record.attemptCount === 0 || this.#visitedCount(loaded) > record.visitedCount;
+      if (isNew) this.#request(loaded, []);
     }
     this.#raiseThreshold(loaded);
   }
@@ -183,8 +198,8 @@ export class TieredCompiler implements CodeListener {
     if (answer !== null) this.#take(answer, true);
     const frame = this.#thread.field(CONTEXT.frame);
     if (this.#field(frame + FRAME.entry) !== 0) return;
-    const loaded = this.#loaded.get(this.#field(frame + FRAME.codeEntry));
-    if (loaded === undefined) return;
+    const loaded = this.#loadedAt(this.#field(frame + FRAME.codeEntry));
+    if (loaded === null) return;
     const { record, armed } = loaded;
     loaded.polledGas += this.#thread.field(CONTEXT.pollInterval);
     if (loaded.sampler !== null) {
@@ -202,8 +217,8 @@ export class TieredCompiler implements CodeListener {
   /** See {@link CodeListener}. */
   onEnter(frame: number): boolean {
     const pc = this.#field(frame + FRAME.pc);
-    const loaded = this.#loaded.get(this.#field(frame + FRAME.codeEntry));
-    if (loaded === undefined) {
+    const loaded = this.#loadedAt(this.#field(frame + FRAME.codeEntry));
+    if (loaded === null) {
       this.#unmark(this.#field(frame + FRAME.codeMap) + pc);
       return false;
     }
@@ -272,14 +287,14 @@ export class TieredCompiler implements CodeListener {
 
   #loadedOf(record: CodeRecord): Loaded | null {
     if (record.fork !== this.#fork) return null;
-    const loaded = this.#loaded.get(this.#thread.codes.entryOf(record.codeHash));
-    if (loaded !== undefined) loaded.record = record;
-    return loaded ?? null;
+    const loaded = this.#loadedAt(this.#thread.codes.entryOf(record.codeHash));
+    if (loaded !== null) loaded.record = record;
+    return loaded;
   }
 
   #installRecord(record: CodeRecord, isInRun: boolean): void {
     const loaded = this.#loadedOf(record);
-    if (loaded === null || record.published === null) return;
+    if (loaded === null || record.published === null || loaded.installed === record.published) return;
     // Open frames of a dispatch form look blocks up in the entry's table, which another form would take from them.
     if (isInRun && this.#field(loaded.entry + CODE_ENTRY.blocks) !== 0) this.#deferred.push(record);
     else this.#install(loaded, record.published);
@@ -289,6 +304,7 @@ export class TieredCompiler implements CodeListener {
   #install(loaded: Loaded, published: NonNullable<CodeRecord["published"]>): void {
     this.#disarm(loaded);
     if (!this.#thread.codes.install(loaded.entry, published)) return;
+    loaded.installed = published;
     this.counters.installs++;
     loaded.polledGas = 0;
     if (published.entries.length === 0) return;
@@ -307,6 +323,7 @@ export class TieredCompiler implements CodeListener {
     if (loaded === null) return;
     this.#disarm(loaded);
     this.#thread.codes.uninstall(loaded.entry);
+    loaded.installed = null;
     this.#raiseThreshold(loaded);
   }
 
@@ -350,11 +367,13 @@ export class TieredCompiler implements CodeListener {
     record.isPending = true;
     record.attemptCount++;
     loaded.polledGas = 0;
+    const ownMap = privateCopy(bytes, map, sizeBytes);
+    for (let i = 0; i < sizeBytes; i++) ownMap[i] = ownMap[i]! & ~CODE_MAP_ENTER;
     this.#link.request({
       fork,
       codeHash,
       code: privateCopy(bytes, code, sizeBytes),
-      map: privateCopy(bytes, map, sizeBytes).map((flags) => flags & ~CODE_MAP_ENTER),
+      map: ownMap,
       attempt: attemptCount,
       entryPoints,
     });
@@ -369,8 +388,11 @@ export class TieredCompiler implements CodeListener {
 
   /** Gas in the interpreter before the next compilation. */
   #attemptGas({ record, sizeBytes }: Loaded): number {
-    const size = Math.max(sizeBytes, CODE_SIZE_BYTES_MIN);
-    return this.#options.gasPerByte * size * ATTEMPT_FACTOR ** record.attemptCount;
+    return this.#gasOfAttempt(sizeBytes, record.attemptCount);
+  }
+
+  #gasOfAttempt(sizeBytes: number, attempt: number): number {
+    return this.#options.gasPerByte * Math.max(sizeBytes, CODE_SIZE_BYTES_MIN) * ATTEMPT_FACTOR ** attempt;
   }
 
   #raiseThreshold(loaded: Loaded): void {
