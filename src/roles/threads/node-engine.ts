@@ -3,6 +3,7 @@
 import type { ChainSpec } from "#chain/chain-spec.ts";
 import { DEFAULT_TIERING } from "#evm/compiler/tiered-compiler.ts";
 import type { Engine } from "#evm/engine.ts";
+import { PrecompileWarmUp } from "#evm/precompiles/warm-up.ts";
 import { createReferenceEngine } from "#evm/reference/engine.ts";
 import { adoptCoreModule } from "#evm/runtime/core-module.ts";
 import { createWasmEngine, type WasmEngine, type WasmEngineOptions } from "#evm/wasm-engine.ts";
@@ -11,6 +12,7 @@ import { attachMetrics, type Metrics } from "#observability/metrics.ts";
 import type { ArenaRange } from "./arena-plan.ts";
 import { PortLink } from "./compile-ports.ts";
 import { following } from "./following-counter.ts";
+import { warmUpWhenIdle } from "./idle-warm-up.ts";
 import type { ThreadStart } from "./thread-protocol.ts";
 
 /** An engine, and its metrics. */
@@ -21,6 +23,10 @@ export type NodeEngine = {
 };
 
 const UPDATE_INTERVAL_MS = 50;
+/** Later than the interpreter and the recovery of senders, which every transaction needs. */
+const WARM_UP_PACE = { delayMs: 1_500, pauseMs: 50 } as const;
+/** Calls of each precompile: the first makes its kernel, and a few more the next tier's code. About 200 ms in all. */
+const WARM_UP_ROUNDS = 5;
 
 /** Makes the engine of a thread. @param range where its byte code runs */
 export async function openNodeEngine(start: ThreadStart, spec: ChainSpec, range: ArenaRange): Promise<NodeEngine> {
@@ -36,7 +42,16 @@ export async function openNodeEngine(start: ThreadStart, spec: ChainSpec, range:
     ...tieringOf(start),
     range: { memory: regions.arena, ...range },
   });
+  if (start.core !== null && runsCalls(start)) {
+    const warmUp = new PrecompileWarmUp(start.core.fork, WARM_UP_ROUNDS);
+    void warmUpWhenIdle(warmUp, () => engine.counters.runs, WARM_UP_PACE);
+  }
   return { engine, updateMeters: paced(followEngine(engine, metrics)) };
+}
+
+// Of several read workers the first leaves code to the others.
+function runsCalls({ kind, index, setup }: ThreadStart): boolean {
+  return kind !== "read" || index > 0 || setup.regions.evm.read.length === 1;
 }
 
 /** Takes the core module that the main thread made. */

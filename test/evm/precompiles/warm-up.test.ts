@@ -3,8 +3,13 @@
 import { expect, test } from "bun:test";
 import { HARDFORKS } from "#chain/hardforks.ts";
 import { precompilesAt } from "#evm/precompiles/table.ts";
-import { warmUpPrecompiles } from "#evm/precompiles/warm-up.ts";
+import { PrecompileWarmUp } from "#evm/precompiles/warm-up.ts";
 
-test("runs every precompile of a fork", () => {
-  for (const fork of HARDFORKS) expect(warmUpPrecompiles(fork, 1)).toBe(precompilesAt(fork).size);
+test("calls every precompile of a fork in each round", () => {
+  for (const fork of HARDFORKS) {
+    const warmUp = new PrecompileWarmUp(fork, 2);
+    let answeredCount = 0;
+    while (!warmUp.isDone) if (warmUp.step()) answeredCount++;
+    expect(`${fork} ${answeredCount}`).toBe(`${fork} ${2 * precompilesAt(fork).size}`);
+  }
 });
