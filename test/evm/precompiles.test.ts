@@ -4,13 +4,13 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { must } from "#base/assert.ts";
 import { fromHex, toBareHex } from "#base/hex.ts";
 import type { Hardfork } from "#chain/hardforks.ts";
 import type { FrameResult } from "#evm/machine.ts";
 import { ReferenceMachine } from "#evm/reference/machine.ts";
 import { vectorsFolder } from "#test/vectors.ts";
-import { ALICE, addressOf, ETHER, environmentOf, fund } from "./fixtures.ts";
-import { MemoryHost } from "./memory-host.ts";
+import { callPrecompile } from "./precompile-call.ts";
 import { PRECOMPILE_VECTOR_SETS, type PrecompileVector } from "./precompile-vectors.ts";
 
 const folder = vectorsFolder("precompiles");
@@ -46,19 +46,6 @@ async function check(vector: PrecompileVector, address: number, fork: Hardfork):
   expect(`${vector.Name} ${short.halt}`).toBe(`${vector.Name} out of gas`);
 }
 
-async function run(data: Uint8Array, address: number, fork: Hardfork, gas: bigint): Promise<FrameResult> {
-  const host = new MemoryHost();
-  fund(host, ALICE.address, ETHER);
-  host.beginTransaction();
-  const context = {
-    origin: ALICE.address,
-    gasPrice: 0n,
-    blobVersionedHashes: [],
-    warmAddresses: [],
-    accessList: [],
-    deadline: null,
-    keepsWrites: true,
-  };
-  const frame = { caller: ALICE.address, to: addressOf(address), value: 0n, data, gas };
-  return machines.get(fork)!.run(frame, context, environmentOf(fork), host);
+function run(input: Uint8Array, address: number, fork: Hardfork, gas: bigint): Promise<FrameResult> {
+  return callPrecompile({ machine: must(machines.get(fork), fork), fork, address, input, gas });
 }

@@ -12,8 +12,7 @@ import type { FrameResult } from "#evm/machine.ts";
 import { PRECOMPILES, type Precompile, precompilesAt } from "#evm/precompiles/table.ts";
 import { ReferenceMachine } from "#evm/reference/machine.ts";
 import { vectorsFolder } from "#test/vectors.ts";
-import { ALICE, addressOf, ETHER, environmentOf, fund } from "../fixtures.ts";
-import { MemoryHost } from "../memory-host.ts";
+import { callPrecompile } from "../precompile-call.ts";
 import { PRECOMPILE_VECTOR_SETS, type PrecompileVector } from "../precompile-vectors.ts";
 
 const SEED = Number(process.env.MEGAETH_SEED ?? 20_261_128);
@@ -44,7 +43,7 @@ describe.skipIf(folder === null)("against the reference", () => {
         const count = isActive ? ROUNDS * (COUNTS[precompile.address] ?? 20) : 1;
         for (let i = 0; i < count; i++) {
           const input = makeInput(precompile.address);
-          const expected = await run(machine, { input, address: precompile.address, fork });
+          const expected = await callPrecompile({ machine, fork, address: precompile.address, input, gas: GAS });
           const ours = isActive ? describeOurs(precompile, input, fork) : " gas 0";
           expect(`${input.toHex()}: ${ours}`).toBe(`${input.toHex()}: ${describeReference(expected)}`);
         }
@@ -99,24 +98,4 @@ function makeModexp(): Uint8Array {
   if (random.chance(0.1)) lengths[random.below(3)]!.set([1], random.below(31));
   const input = concatBytes(...lengths, ...data);
   return random.chance(0.2) ? input.subarray(0, random.below(input.length + 1)) : input;
-}
-
-function run(
-  machine: ReferenceMachine,
-  call: { input: Uint8Array; address: number; fork: Hardfork },
-): Promise<FrameResult> {
-  const host = new MemoryHost();
-  fund(host, ALICE.address, ETHER);
-  host.beginTransaction();
-  const context = {
-    origin: ALICE.address,
-    gasPrice: 0n,
-    blobVersionedHashes: [],
-    warmAddresses: [],
-    accessList: [],
-    deadline: null,
-    keepsWrites: true,
-  };
-  const frame = { caller: ALICE.address, to: addressOf(call.address), value: 0n, data: call.input, gas: GAS };
-  return machine.run(frame, context, environmentOf(call.fork), host);
 }
