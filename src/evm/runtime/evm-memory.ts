@@ -112,12 +112,7 @@ function defineCopy(
   sourceOf: (frame: Var<"i32">) => [source: Operand32, size: Operand32],
 ): void {
   core.define(name, (code) => {
-    const frame = code.param(0, "i32");
-    const gas = code.param(1, "i64");
-    const destination = code.param(2, "i64");
-    const offset = code.param(3, "i64");
-    const size = code.param(4, "i64");
-    charge(code, gas, i64.mul(wordsOf(size), core.rules.gas.copyWord));
+    const { frame, gas, destination, source: offset, size } = paidCopy(core, code);
     expandOrReturn(core, code, { frame, gas, offset: destination, size });
     code.if(i64.ne(size, 0), () => {
       const [source, sourceSize] = sourceOf(frame);
@@ -128,13 +123,21 @@ function defineCopy(
   });
 }
 
+// The operands of a copy, which has paid for its words.
+function paidCopy(core: Core, code: Code) {
+  const operands = {
+    frame: code.param(0, "i32"),
+    gas: code.param(1, "i64"),
+    destination: code.param(2, "i64"),
+    source: code.param(3, "i64"),
+    size: code.param(4, "i64"),
+  } as const;
+  charge(code, operands.gas, i64.mul(wordsOf(operands.size), core.rules.gas.copyWord));
+  return operands;
+}
+
 function emitReturnDataCopy(core: Core, code: Code): void {
-  const frame = code.param(0, "i32");
-  const gas = code.param(1, "i64");
-  const destination = code.param(2, "i64");
-  const offset = code.param(3, "i64");
-  const size = code.param(4, "i64");
-  charge(code, gas, i64.mul(wordsOf(size), core.rules.gas.copyWord));
+  const { frame, gas, destination, source: offset, size } = paidCopy(core, code);
   expandOrReturn(core, code, { frame, gas, offset: destination, size });
   // Both are below 2^63, so the sum fits.
   const end = i64.add(offset, size);
@@ -149,12 +152,7 @@ function emitReturnDataCopy(core: Core, code: Code): void {
 }
 
 function emitMemoryCopy(core: Core, code: Code): void {
-  const frame = code.param(0, "i32");
-  const gas = code.param(1, "i64");
-  const destination = code.param(2, "i64");
-  const source = code.param(3, "i64");
-  const size = code.param(4, "i64");
-  charge(code, gas, i64.mul(wordsOf(size), core.rules.gas.copyWord));
+  const { frame, gas, destination, source, size } = paidCopy(core, code);
   const farther = code.i64(i64.select(i64.gtU(destination, source), destination, source));
   expandOrReturn(core, code, { frame, gas, offset: farther, size });
   code.if(i64.ne(size, 0), () => {
