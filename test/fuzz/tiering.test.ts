@@ -6,6 +6,7 @@ import { expect, test } from "bun:test";
 import { DEFAULT_TIERING } from "#evm/compiler/tiered-compiler.ts";
 import { createRange } from "#evm/runtime/range.ts";
 import { createWasmEngine, type WasmEngine } from "#evm/wasm-engine.ts";
+import { releaseMemory } from "#wasm/loader.ts";
 import { compareEngines } from "./comparison.ts";
 import { fuzzEngine, fuzzEngineOf } from "./engines.ts";
 import { generateWorld, worldSeed } from "./world-generator.ts";
@@ -39,4 +40,5 @@ test(`a thread that hands over at every turn has the interpreter's outcomes (see
   expect(tiering!.counters.handovers).toBeGreaterThan(0);
   console.log(`  ${tiering!.counters.handovers} hand-overs, ${tiering!.counters.installs} modules`);
   expect(tiering!.counters.installs).toBeGreaterThan(PROGRAMS / 4);
+  releaseMemory(range.memory);
 }, 600_000);

@@ -16,6 +16,7 @@ import { createRange } from "#evm/runtime/range.ts";
 import { EvmThread } from "#evm/runtime/thread.ts";
 import { CODE_MAP_JUMPDEST, CODE_MAP_VISITED, CONTEXT } from "#formats/memory/evm-arena.ts";
 import { RealDisk } from "#storage/real-disk.ts";
+import { releaseMemory } from "#wasm/loader.ts";
 import { assemble } from "../fixtures.ts";
 
 const FOLDER = "compiled";
@@ -199,4 +200,5 @@ test("warming up runs every function, whatever it begins with, until it lacks ga
   expect(counters.exits.gas).toBeGreaterThan(0);
   // Nothing is charged, since nothing can be.
   expect(counters.gasCompiled).toBe(1);
+  releaseMemory(range.memory);
 });
