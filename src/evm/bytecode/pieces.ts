@@ -171,7 +171,7 @@ export class PieceCutter {
       height += opcode.outputs - opcode.inputs;
       highest = Math.max(highest, height);
     }
-    return { gas, required: -lowest, growth: highest, delta: height, sizeBytes };
+    return { gas, required: 0 - lowest, growth: highest, delta: height, sizeBytes };
   }
 }
 

@@ -7,7 +7,7 @@ import { CODE_ENTRY, CODE_FLAG_REFUSED } from "#formats/memory/evm-arena.ts";
 import { rulesOf } from "../gas/rules.ts";
 import type { CodeListener } from "../runtime/host-bridge.ts";
 import type { EvmThread } from "../runtime/thread.ts";
-import { compileCode } from "./compile.ts";
+import { type CodeForm, compileCode } from "./compile.ts";
 import { type PublishedCode, publish } from "./compile-service.ts";
 
 /** Modules kept, by byte code and fork. */
@@ -15,17 +15,24 @@ const MODULE_COUNT_MAX = 1024;
 /** One piece in this many is left when exits are forced. */
 const FORCED_EXIT_INTERVAL = 5;
 
+/** How code is compiled. */
+export type EagerOptions = {
+  readonly forcesExits: boolean;
+  /** The only form to take; what has no such form is interpreted. */
+  readonly form?: CodeForm;
+};
+
 /** See the head of the file. */
 export class EagerCompiler implements CodeListener {
   readonly pollIntervalGas = 0;
   readonly #thread: EvmThread;
-  readonly #forcesExits: boolean;
+  readonly #options: EagerOptions;
   /** null: the compiler refused the code. */
   readonly #modules = new Map<string, PublishedCode | null>();
 
-  constructor(thread: EvmThread, options: { readonly forcesExits: boolean }) {
+  constructor(thread: EvmThread, options: EagerOptions) {
     this.#thread = thread;
-    this.#forcesExits = options.forcesExits;
+    this.#options = options;
   }
 
   /** See {@link CodeListener}. */
@@ -60,8 +67,9 @@ export class EagerCompiler implements CodeListener {
 
   #compile(code: Uint8Array, map: Uint8Array, fork: Hardfork, codeHash: Uint8Array): PublishedCode | null {
     const seed = codeHash[0]! + 256 * codeHash[1]!;
-    const forceExit = this.#forcesExits ? (pc: number) => isForced(pc, seed) : null;
-    const options = { visitedOnly: false, forceExit, entryPoints: [] };
+    const { forcesExits, ...form } = this.#options;
+    const forceExit = forcesExits ? (pc: number) => isForced(pc, seed) : null;
+    const options = { visitedOnly: false, forceExit, entryPoints: [], ...form };
     const compiled = compileCode(code, map, rulesOf(fork), options);
     return compiled === null ? null : publish(compiled);
   }
