@@ -124,7 +124,14 @@ function emitSlotOf(core: Core, code: Code): void {
   code.return(record);
 }
 
-/** Returns from the function when the key is known; otherwise the free entry for it. Half of the entries are always free. */
+/** Entries at the start of an index, 64 KB, which the keys of most transactions share: the whole would be a cache miss for each key. */
+const NEAR_ENTRY_COUNT = 8192;
+
+/**
+ * Returns from the function when the key is known; otherwise the free entry for it. Half of the entries are always free.
+ * A key goes to its place in the near part when that is free, and else where a chain over the whole index has room. So a near
+ * place that is free now, and always was in this transaction, says that the key is unknown.
+ */
 function emitProbe(
   core: Core,
   code: Code,
@@ -133,15 +140,26 @@ function emitProbe(
   const mask = code.i32(core.field(at.mask));
   const generation = code.i32(core.field(CONTEXT.generation));
   const index = code.i32(core.field(at.index));
-  const place = code.i32(i32.and(i32.wrap(at.hash), mask));
+  const place = code.i32();
   const entry = code.i32();
-  const locate = () => code.set(entry, i32.add(index, i32.mul(place, INDEX_ENTRY_SIZE_BYTES)));
-  locate();
-  code.while(i32.eq(i32.load(entry), generation), () => {
+  const locate = (index32: Value<"i32">) => {
+    code.set(place, i32.and(index32, mask));
+    code.set(entry, i32.add(index, i32.mul(place, INDEX_ENTRY_SIZE_BYTES)));
+  };
+  const isTaken = () => i32.eq(i32.load(entry), generation);
+  const returnIfSame = () => {
     code.set(at.record, i32.load(entry, 4));
     code.if(at.isSame(), () => code.return(at.record));
-    code.set(place, i32.and(i32.add(place, 1), mask));
-    locate();
+  };
+  // Other bits than those of the place in the whole.
+  locate(i32.and(i32.wrap(i64.shrU(at.hash, 40)), NEAR_ENTRY_COUNT - 1));
+  code.if(isTaken(), () => {
+    returnIfSame();
+    locate(i32.wrap(at.hash));
+    code.while(isTaken(), () => {
+      returnIfSame();
+      locate(i32.add(place, 1));
+    });
   });
   return entry;
 }

@@ -262,6 +262,26 @@ describe("a slot that several frames write goes back to what it was before the f
   }
 });
 
+test("more slots and accounts than the near part of their indexes holds are all found again", async () => {
+  const slotCount = 12_000;
+  const loop = (name: string, body: string) =>
+    `CALLDATASIZE ${name}: DUP1 ISZERO @${name}end JUMPI ${body} 1 SWAP1 SUB @${name} JUMP ${name}end: POP`;
+  const key = "DUP1 DUP1 MUL";
+  const source = `${loop("write", `DUP1 ${key} SSTORE`)} ${loop("touch", "DUP1 BALANCE POP")}
+    ${loop("read", `${key} SLOAD 0 MLOAD 3 MUL ADD 0 MSTORE DUP1 BALANCE 0 MLOAD ADD 0 MSTORE`)}
+    20 0 RETURN`;
+  const host = worldWith(source);
+  fund(host, addressOf(77), 5n);
+  const gas = 10n ** 12n;
+  const env = environmentOf("osaka", { gasLimit: gas, transactionGasCap: null });
+  const message = messageOf({ to: CONTRACT, gas, data: new Uint8Array(slotCount) });
+  const large = await createWasmEngine(specOf("osaka"), { tier: "interpreter" });
+  const outcome = await large.call(message, env, host);
+  expect(outcome).toEqual(await reference.call(message, env, host));
+  expect(outcome.halt).toBeNull();
+  expect(large.counters.fallbacks).toEqual({ ...large.counters.fallbacks, exhausted: 0 });
+}, 60_000);
+
 test("frames nest 1024 deep, each with memory and a stack of its own", async () => {
   const source = `1 2 3 4 5 GAS 400 MSTORE CALLDATASIZE 1 SSTORE
     0 CALLDATALOAD 1 ADD 0 MSTORE 0 0 20 0 0 c0de GAS CALL POP 0 MLOAD 0 SSTORE`;
