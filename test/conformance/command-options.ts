@@ -28,7 +28,7 @@ export const USAGE = `usage: bun run conformance -- SUITE DIR [options]
   SUITE  ${Object.keys(SUITES).join(", ")}
   DIR    a folder of reference vectors, whole or in part
 
-  --mode MODE      ${MODES.join(", ")} (default: ${DEFAULT_MODE}, which the node runs)
+  --mode MODE      ${MODES.join(", ")} (default: ${DEFAULT_MODE}, in which every code starts)
   --only TEXT      only files whose path, and cases whose name, contains TEXT
   --sample N       N cases that the seed decides, at most 4 of a file
   --seed S         another sample (default: ${CONFORMANCE_SEED})

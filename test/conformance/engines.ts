@@ -13,8 +13,8 @@ export const MODES = ["interpreter", "compile", "exits", "reference"] as const;
 /** One of {@link MODES}. */
 export type Mode = (typeof MODES)[number];
 
-/** What the node runs when nothing else is asked for. */
-export const DEFAULT_MODE: Mode = "reference";
+/** What every code starts in on a node. */
+export const DEFAULT_MODE: Mode = "interpreter";
 
 /** What an engine did since it was made. */
 export type EngineUsage = {
