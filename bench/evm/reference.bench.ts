@@ -5,110 +5,72 @@
 import { createEVM, type EVM } from "@ethereumjs/evm";
 import { Account, Address } from "@ethereumjs/util";
 import { must } from "#base/assert.ts";
-import { bigintFromBytes, bigintToBytes, concatBytes } from "#base/bytes.ts";
+import { bigintFromBytes } from "#base/bytes.ts";
 import { fromHex, toBareHex } from "#base/hex.ts";
 import { SeededRandom } from "#base/random.ts";
-import type { Transaction } from "#chain/transaction.ts";
-import { contractAddress } from "#chain/transaction.ts";
-import { keccak256 } from "#crypto/keccak256.ts";
-import { OverlayHost } from "#evm/overlay-host.ts";
+import type { OverlayHost } from "#evm/overlay-host.ts";
 import { createReferenceEngine } from "#evm/reference/engine.ts";
-import { contracts } from "#test/e2e/contracts.ts";
-import { ALICE, ETHER, environmentOf, fund, messageOf, signed, specOf } from "#test/evm/fixtures.ts";
-import { MemoryHost } from "#test/evm/memory-host.ts";
+import { ALICE, ETHER, messageOf, specOf } from "#test/evm/fixtures.ts";
 import { runInterleaved, smokeOr } from "../harness.ts";
+import { balanceDigest, balanceQuery, TRANSFER_ENVIRONMENT, type TransferCall, TransferWorld } from "./transfers.ts";
 
 const SEED = 20_261_121;
-const TRANSFER_SELECTOR = fromHex("a9059cbb");
-const BALANCE_OF_SELECTOR = fromHex("70a08231");
 
 const count = smokeOr(2000, 5);
 const recipientCount = 100;
 const rounds = smokeOr(7, 2);
 const random = new SeededRandom(SEED);
 const recipients = Array.from({ length: recipientCount }, () => random.bytes(20));
-const env = environmentOf("osaka");
 const engine = await createReferenceEngine(specOf("osaka"));
+const world = await TransferWorld.create(engine);
 
-const source = new MemoryHost();
-fund(source, ALICE.address, 1000n * ETHER);
-const token = contractAddress(ALICE.address, 0n);
-await deploy();
-
-type Call = { readonly to: Uint8Array; readonly value: bigint; readonly data: Uint8Array };
-
-await compare("a transfer", (recipient) => ({ to: recipient, value: 1n, data: new Uint8Array(0) }), {
+await compare("a transfer", (recipient) => world.transfer(recipient), {
   ours: async (host, address) => host.account(address)?.balance ?? 0n,
   library: async ({ stateManager }, address) => (await stateManager.getAccount(address))?.balance ?? 0n,
 });
-await compare(
-  "an ERC-20 transfer",
-  (recipient) => ({
-    to: token,
-    value: 0n,
-    data: concatBytes(TRANSFER_SELECTOR, new Uint8Array(12), recipient, bigintToBytes(1n, 32)),
-  }),
-  {
-    ours: async (host, address) => {
-      const message = messageOf({ to: token, data: balanceQuery(address) });
-      return bigintFromBytes((await engine.call(message, env, host)).output);
-    },
-    library: async (evm, address) => {
-      const data = balanceQuery(address.bytes);
-      const result = await evm.runCall({ to: new Address(token), data, gasLimit: 100_000n });
-      return bigintFromBytes(result.execResult.returnValue);
-    },
+await compare("an ERC-20 transfer", (recipient) => world.tokenTransfer(recipient), {
+  ours: async (host, address) => {
+    const message = messageOf({ to: world.token, data: balanceQuery(address) });
+    return bigintFromBytes((await engine.call(message, TRANSFER_ENVIRONMENT, host)).output);
   },
-);
-
-async function deploy(): Promise<void> {
-  const parameters = concatBytes(bigintToBytes(10n ** 24n, 32));
-  const data = concatBytes(fromHex(contracts().Token.bytecode), parameters);
-  const tx = signed({ to: null, data, gasLimit: 5_000_000n });
-  const result = await engine.applyTransaction(tx, ALICE.address, env, source);
-  if (result.kind === "rejected" || result.outcome.status === 0) throw new Error("the token was not deployed");
-}
+  library: async (evm, address) => {
+    const data = balanceQuery(address.bytes);
+    const result = await evm.runCall({ to: new Address(world.token), data, gasLimit: 100_000n });
+    return bigintFromBytes(result.execResult.returnValue);
+  },
+});
 
 async function compare(
   name: string,
-  callTo: (recipient: Uint8Array) => Call,
+  callTo: (recipient: Uint8Array) => TransferCall,
   balanceOf: {
     ours: (host: OverlayHost, address: Uint8Array) => Promise<bigint>;
     library: (evm: EVM, address: Address) => Promise<bigint>;
   },
 ): Promise<void> {
-  const firstNonce = must(source.account(ALICE.address), "the sender is funded").nonce;
   const calls = Array.from({ length: count }, (_, i) => callTo(recipients[i % recipientCount]!));
-  const transactions = calls.map((call, i) => signed({ ...call, nonce: firstNonce + BigInt(i) }));
+  const transactions = world.sign(calls);
   const result = await runInterleaved({
     name: `${name} on the reference engine`,
     rounds,
     operationCount: count,
-    parameters: { seed: SEED, recipientCount, fork: env.fork },
+    parameters: { seed: SEED, recipientCount, fork: TRANSFER_ENVIRONMENT.fork },
     contenders: {
       "reference engine": async () => {
-        const host = await applyAll(transactions);
-        return digestOf(recipients, (address) => balanceOf.ours(host, address));
+        const host = await world.applyAll(engine, transactions);
+        return balanceDigest(recipients, (address) => balanceOf.ours(host, address));
       },
       "library alone": async () => {
         const evm = await runAll(calls);
-        return digestOf(recipients, (address) => balanceOf.library(evm, new Address(address)));
+        return balanceDigest(recipients, (address) => balanceOf.library(evm, new Address(address)));
       },
     },
   });
   console.log(`  ${Math.round(1e9 / result.rows[0]!.medianNs)} transactions/s on the reference engine`);
 }
 
-async function applyAll(transactions: readonly Transaction[]): Promise<OverlayHost> {
-  const host = new OverlayHost(source, () => new Uint8Array(32));
-  for (const tx of transactions) {
-    const result = await engine.applyTransaction(tx, ALICE.address, env, host);
-    if (result.kind === "rejected" || result.outcome.status === 0) throw new Error("a transaction of the bench failed");
-  }
-  return host;
-}
-
-async function runAll(calls: readonly Call[]): Promise<EVM> {
+async function runAll(calls: readonly TransferCall[]): Promise<EVM> {
+  const { source, token } = world;
   const evm = (await createEVM()) as EVM;
   const { stateManager } = evm;
   const caller = new Address(ALICE.address);
@@ -124,17 +86,4 @@ async function runAll(calls: readonly Call[]): Promise<EVM> {
     evm.journal.cleanJournal();
   }
   return evm;
-}
-
-function balanceQuery(address: Uint8Array): Uint8Array {
-  return concatBytes(BALANCE_OF_SELECTOR, new Uint8Array(12), address);
-}
-
-async function digestOf(
-  addresses: readonly Uint8Array[],
-  balanceOf: (address: Uint8Array) => Promise<bigint>,
-): Promise<string> {
-  const words: Uint8Array[] = [];
-  for (const address of addresses) words.push(bigintToBytes(await balanceOf(address), 32));
-  return toBareHex(keccak256(concatBytes(...words)));
 }
