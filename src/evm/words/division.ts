@@ -48,6 +48,12 @@ export function shiftedRight(high: Limb, low: Limb, bits: Var<"i64">, rest: Var<
   return high === 0n ? right : i64.or(right, i64.shl(i64.shl(high, 1), rest));
 }
 
+/** Returns a remainder of four digits at most as a word, shifted back by what the divisor was shifted. */
+export function returnShifted(code: Code, remainder: readonly Var<"i64">[], bits: Var<"i64">, rest: Var<"i64">): void {
+  const limbs = remainder.map((digit, i) => code.i64(shiftedRight(remainder[i + 1] ?? 0n, digit, bits, rest)));
+  code.return(...[0, 1, 2, 3].map((i) => limbs[i] ?? 0n));
+}
+
 /** Digits shifted to the left by `bits` below 64, with one more digit on top. */
 export function shiftDigits(code: Code, digits: readonly Limb[], bits: Var<"i64">, rest: Var<"i64">): Var<"i64">[] {
   return Array.from({ length: digits.length + 1 }, (_, i) =>

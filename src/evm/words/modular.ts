@@ -10,8 +10,8 @@ import {
   ifNotBelow,
   isBelowDigits,
   prepareDivisor,
+  returnShifted,
   shiftDigits,
-  shiftedRight,
   subDigits,
 } from "./division.ts";
 import { multiplyDigits } from "./product.ts";
@@ -118,11 +118,6 @@ function finishProduct(code: Code, parts: DivisionParts, product: readonly Var<"
   }
   for (let k = n - 1; k >= 0; k--) divideDigit(code, divisor, remainder, dividend[k]!);
   returnShifted(code, remainder, bits, rest);
-}
-
-function returnShifted(code: Code, remainder: readonly Var<"i64">[], bits: Var<"i64">, rest: Var<"i64">): void {
-  const limbs = remainder.map((digit, i) => code.i64(shiftedRight(remainder[i + 1] ?? 0n, digit, bits, rest)));
-  code.return(...[0, 1, 2, 3].map((i) => limbs[i] ?? 0n));
 }
 
 // Whether the digits from `top` down may be the divisor or more.

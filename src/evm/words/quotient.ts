@@ -1,7 +1,7 @@
 // Quotient and remainder of two words: the ways by the number of digits of the divisor.
 
 import { type Code, i64, type Var } from "#wasm/code.ts";
-import { type DivisionParts, divideDigit, prepareDivisor, shiftDigits, shiftedRight } from "./division.ts";
+import { type DivisionParts, divideDigit, prepareDivisor, returnShifted, shiftDigits } from "./division.ts";
 import { orAll } from "./limbs.ts";
 import type { Limb, Word } from "./word.ts";
 
@@ -15,8 +15,7 @@ export function emitQuotient(code: Code, parts: DivisionParts, a: Word, b: Word)
 /** The body of a function that returns the rest of a / b, 0 when b is 0. */
 export function emitRemainder(code: Code, parts: DivisionParts, a: Word, b: Word): void {
   emitDivision(code, parts, a, b, ({ remainder, bits, rest }) => {
-    const limbs = remainder.map((digit, i) => code.i64(shiftedRight(remainder[i + 1] ?? 0n, digit, bits, rest)));
-    code.return(...fourLimbs(limbs));
+    returnShifted(code, remainder, bits, rest);
   });
 }
 

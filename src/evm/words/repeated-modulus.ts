@@ -16,8 +16,8 @@ import {
   ifNotBelow,
   isBelowDigits,
   prepareDivisor,
+  returnShifted,
   shiftDigits,
-  shiftedRight,
   subDigits,
 } from "./division.ts";
 import { LIMB_MASK } from "./limbs.ts";
@@ -100,7 +100,7 @@ function emitProduct(code: Code, memory: ModulusMemory, mod: FunctionIndex, a: W
   const remainder = product.slice(0, 5);
   subDigits(code, remainder, multiplyDigits(code, quotient, divisor, 5));
   const result = subtractOnce(code, remainder, divisor);
-  code.return(...result.map((digit, i) => code.i64(shiftedRight(result[i + 1] ?? 0n, digit, bits, rest))));
+  returnShifted(code, result, bits, rest);
 }
 
 function swapDigits(code: Code, a: readonly Var<"i64">[], b: readonly Var<"i64">[]): void {
