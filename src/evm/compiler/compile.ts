@@ -121,10 +121,10 @@ export function compileCode(
   const cutter = new PieceCutter(code, map, { rules, opcodes: opcodesAt(rules), visitedOnly });
   if (compileCost(cutter, visitedOnly) > COMPILE_COST_MAX) return null;
   const { form } = options;
-  const compiled =
+  return (
     (form === "dispatch" ? null : compileRegions(cutter, rules, options)) ??
-    (form === "regions" ? null : compileDispatch(cutter, rules, options));
-  return compiled === "too long" ? null : compiled;
+    (form === "regions" ? null : compileDispatch(cutter, rules, options))
+  );
 }
 
 /** An upper bound of the work, in time proportional to the code. */
@@ -142,10 +142,7 @@ function compileCost({ code, map }: PieceCutter, visitedOnly: boolean): number {
 
 const START: Point = { pc: 0, height: 0, isRelative: false, labels: [] };
 
-/** Nothing came of it: another form may do, or the module would be longer than is worth it whatever the form. */
-type Uncompiled = null | "too long";
-
-function compileRegions(cutter: PieceCutter, rules: Rules, options: CompileOptions): CompiledCode | Uncompiled {
+function compileRegions(cutter: PieceCutter, rules: Rules, options: CompileOptions): CompiledCode | null {
   const units = unfold(cutter, options);
   if (units === null) return null;
   for (let shrink = 0; shrink < SHRINK_COUNT_MAX; shrink++) {
@@ -219,7 +216,7 @@ function emitRegions(
   cutter: PieceCutter,
   rules: Rules,
   entryPoints: readonly Point[],
-): CompiledCode | Uncompiled | "too large" {
+): CompiledCode | "too large" | null {
   const { regions, byPoint, byRoot } = plan;
   const module = new ModuleBuilder();
   const parts = declareParts(module, rules);
@@ -243,7 +240,7 @@ function emitRegions(
     });
     if (isTooLarge(emitter)) return "too large";
     sizeBytes += emitter.sizeBytes;
-    if (sizeBytes > MODULE_SIZE_BYTES_MAX) return "too long";
+    if (sizeBytes > MODULE_SIZE_BYTES_MAX) return null;
     module.setBody(functions[number]!, emitter);
   }
   const entries = entryPoints.flatMap((point): CompiledEntry[] => {
@@ -265,7 +262,7 @@ function regionTable({ regions, byPoint }: RegionPlan, cutter: PieceCutter): Uin
   return table;
 }
 
-function compileDispatch(cutter: PieceCutter, rules: Rules, options: CompileOptions): CompiledCode | Uncompiled {
+function compileDispatch(cutter: PieceCutter, rules: Rules, options: CompileOptions): CompiledCode | null {
   for (let shrink = 0; shrink < SHRINK_COUNT_MAX; shrink++) {
     const instructionCountMax = INSTRUCTION_COUNT_MAX >> shrink;
     const plan = planDispatch(cutter, instructionCountMax);
@@ -278,7 +275,7 @@ function compileDispatch(cutter: PieceCutter, rules: Rules, options: CompileOpti
       emitDispatchFunction(emitter, plan, index, parts, cutter, options.forceExit);
       if (isTooLarge(emitter)) break;
       sizeBytes += emitter.sizeBytes;
-      if (sizeBytes > MODULE_SIZE_BYTES_MAX) return "too long";
+      if (sizeBytes > MODULE_SIZE_BYTES_MAX) return null;
       functions.push(addFunction(parts, emitter));
     }
     if (functions.length < plan.firstBlocks.length) continue;

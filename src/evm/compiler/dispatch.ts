@@ -6,23 +6,16 @@
 // A block that lies in another function is reached through the driver: `FRAME.block` says which.
 
 import { assert } from "#base/assert.ts";
-import {
-  CODE_ENTRY,
-  CODE_MAP_JUMPDEST,
-  CONTEXT,
-  EXIT_REASONS,
-  FRAME,
-  WORD_SIZE_BYTES,
-} from "#formats/memory/evm-arena.ts";
+import { CODE_ENTRY, CODE_MAP_JUMPDEST, FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
 import { Code, i32, i64, type Operand32, type Var } from "#wasm/code.ts";
 import type { FunctionEmitter, Label } from "#wasm/function-emitter.ts";
 import type { Instruction, Piece, PieceCutter } from "../bytecode/pieces.ts";
 import { STACK_WORD_COUNT_MAX } from "../gas/rules.ts";
-import { TO_ENTRY, TO_INTERPRETER } from "../runtime/status.ts";
+import { TO_ENTRY } from "../runtime/status.ts";
 import { conditionOf } from "../words/comparison.ts";
 import { loadLimbs, storeLimbs } from "../words/memory.ts";
 import { constantOf, isZeroFrom, type Word } from "../words/word.ts";
-import { CompiledFrame } from "./compiled-frame.ts";
+import { CompiledFrame, exitNumber } from "./compiled-frame.ts";
 import type { ModuleParts } from "./module-parts.ts";
 import type { ExitReason } from "./nodes.ts";
 import { OperandStack } from "./operand-stack.ts";
@@ -38,9 +31,6 @@ export type DispatchPlan = {
 
 /** Block numbers are stored in 16 bits, and 0 says "no block". */
 const BLOCK_COUNT_MAX = 65_534;
-
-const EXIT_REASON_SHIFT = 24;
-const EXIT_PC_MASK = (1 << EXIT_REASON_SHIFT) - 1;
 
 /**
  * Lists the blocks.
@@ -203,18 +193,12 @@ class DispatchEmitter {
   }
 
   #leaveByExit(): void {
-    const code = this.#code;
-    const { frame, context } = this.#frame;
-    code.store32(frame, FRAME.stackTop, this.#top);
-    code.store32(frame, FRAME.pc, i32.and(this.#exit, EXIT_PC_MASK));
-    code.store32(frame, FRAME.entry, 0);
-    const counter = code.i32(i32.add(context, i32.shl(i32.shrU(this.#exit, EXIT_REASON_SHIFT), 3)));
-    code.store64(counter, CONTEXT.exits, i64.add(i64.load(counter, CONTEXT.exits), 1));
-    this.#frame.leave(TO_INTERPRETER);
+    this.#code.store32(this.#frame.frame, FRAME.stackTop, this.#top);
+    this.#frame.leaveByExit(this.#exit);
   }
 
   #exitTo(pc: number, reason: ExitReason | "gas"): void {
-    this.#code.set(this.#exit, (EXIT_REASONS.indexOf(reason) << EXIT_REASON_SHIFT) | pc);
+    this.#code.set(this.#exit, exitNumber(pc, reason));
     this.#code.f.br(this.#leave!);
   }
 
@@ -227,7 +211,7 @@ class DispatchEmitter {
     }
     if (piece.instructions[0]!.opcode.kind === "jumpdest") this.#frame.poll();
     this.#checkStack(piece);
-    this.#charge(piece.gas, piece.pc);
+    this.#frame.chargeAtOnce(piece.gas, () => this.#exitTo(piece.pc, "gas"));
     const condition = this.#condition;
     code.scope(() => {
       const stack = new OperandStack(this.#loadWords(piece));
@@ -248,17 +232,6 @@ class DispatchEmitter {
     }
   }
 
-  #charge(cost: number, pc: number): void {
-    const code = this.#code;
-    const { gas } = this.#frame;
-    if (cost === 0) return;
-    code.set(gas, i64.sub(gas, cost));
-    code.if(i64.ltS(gas, 0), () => {
-      code.set(gas, i64.add(gas, cost));
-      this.#exitTo(pc, "gas");
-    });
-  }
-
   /** The words that the piece reaches, the deepest first; those that stay where they are need no loading. */
   #loadWords(piece: Piece): Word[] {
     const isUsed = usedSlots(piece);
@@ -270,26 +243,14 @@ class DispatchEmitter {
 
   /** @returns the jump at the end, which is not emitted yet; null when the piece is complete */
   #emitInstructions(piece: Piece, stack: OperandStack, number: number): Instruction | null {
-    const frame = this.#frame;
     for (const instruction of piece.instructions) {
       const { opcode } = instruction;
-      if (stack.move(instruction)) continue;
-      if (opcode.kind === "gas") {
-        stack.words.push([this.#code.i64(frame.gas), 0n, 0n, 0n]);
-      } else if (opcode.kind === "jump" || opcode.kind === "jumpi") {
-        return instruction;
-      } else if (opcode.kind === "word") {
-        const result = opcode.emit(frame, stack.take(opcode.inputs));
-        if (opcode.outputs === 1) stack.words.push(result!);
-      } else if (opcode.kind === "exit") {
-        opcode.emit(frame, stack.take(opcode.inputs));
-        frame.leave(opcode.status);
-        return null;
-      } else {
-        assert(opcode.kind === "frame", () => `no way to compile ${opcode.name}`);
+      if (opcode.kind === "jump" || opcode.kind === "jumpi") return instruction;
+      if (opcode.kind === "frame") {
         this.#emitFrameOpcode(piece, stack, opcode.byte, opcode.link);
         return null;
       }
+      if (!this.#frame.emitInstruction(stack, instruction)) return null;
     }
     this.#settle(piece, stack.words);
     const { end } = piece;

@@ -42,8 +42,7 @@ export function leaveToInterpreter(
   countExit(code, at.context, reason);
 }
 
-/** Counts an exit. */
-export function countExit(code: Code, context: Var<"i32">, reason: ExitReason | "gas"): void {
+function countExit(code: Code, context: Var<"i32">, reason: ExitReason): void {
   const counter = CONTEXT.exits + 8 * EXIT_REASONS.indexOf(reason);
   code.store64(context, counter, i64.add(i64.load(context, counter), 1));
 }

@@ -6,7 +6,7 @@
 // Each way out stores one slot and falls into the next lower one, so nothing is kept alive that does not lie on the stack.
 
 import { assert } from "#base/assert.ts";
-import { CODE_MAP_JUMPDEST, CONTEXT, EXIT_REASONS, FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
+import { CODE_MAP_JUMPDEST, FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
 import { Code, i32, i64, type Var } from "#wasm/code.ts";
 import type { FunctionEmitter, FunctionIndex, Label, TableIndex } from "#wasm/function-emitter.ts";
 import type { Instruction } from "../bytecode/pieces.ts";
@@ -16,7 +16,7 @@ import { TO_ENTRY, TO_INTERPRETER } from "../runtime/status.ts";
 import { conditionOf } from "../words/comparison.ts";
 import { storeLimbs } from "../words/memory.ts";
 import type { Word } from "../words/word.ts";
-import { CompiledFrame, REGION_FUNCTION } from "./compiled-frame.ts";
+import { CompiledFrame, exitNumber, REGION_FUNCTION } from "./compiled-frame.ts";
 import { leaveToInterpreter } from "./entry.ts";
 import { changedSlots, type Flow, type FlowNode } from "./flow.ts";
 import type { ModuleParts } from "./module-parts.ts";
@@ -45,9 +45,7 @@ export interface RegionLinks {
   routine(pc: number): { readonly index: FunctionIndex; readonly number: number };
 }
 
-// An exit in one number: a reason and a place in the code, or (sign bit) the number of a region.
-const EXIT_REASON_SHIFT = 24;
-const EXIT_PC_MASK = (1 << EXIT_REASON_SHIFT) - 1;
+// What `#exit` says besides numbers of ways out to the interpreter. The sign bit alone: the number of a region.
 const EXIT_TO_REGION = 0x8000_0000;
 // Both upper bits: a place in the code that the code itself computed.
 const EXIT_TO_JUMP = 0xc000_0000;
@@ -191,13 +189,7 @@ class RegionEmitter {
         code.pushAll([frame.frame, frame.gas, frame.depth, i32.xor(exit, EXIT_TO_REGION)]);
         code.f.returnCallIndirect(this.#parts.module.type(REGION_FUNCTION), this.#links.regions);
       },
-      () => {
-        code.store32(frame.frame, FRAME.pc, i32.and(exit, EXIT_PC_MASK));
-        code.store32(frame.frame, FRAME.entry, 0);
-        const counter = code.i32(i32.add(frame.context, i32.shl(i32.shrU(exit, EXIT_REASON_SHIFT), 3)));
-        code.store64(counter, CONTEXT.exits, i64.add(i64.load(counter, CONTEXT.exits), 1));
-        frame.leave(TO_INTERPRETER);
-      },
+      () => frame.leaveByExit(exit),
     );
   }
 
@@ -240,7 +232,7 @@ class RegionEmitter {
       return;
     }
     if (flow.isLoopHeader) this.#frame.poll();
-    this.#charge(node);
+    this.#frame.chargeAtOnce(node.gas, () => this.#exitTo(point.height, point.pc, "gas"));
     const before = this.#knowledge.get(flow)!;
     const words = before.map((known, slot) => this.#homes.word(slot, known));
     const stack = new OperandStack(words);
@@ -254,17 +246,6 @@ class RegionEmitter {
     if (isOpen) this.#emitEdges(flow, knowledgeOf(stack.words, node.fates, before), condition);
   }
 
-  #charge(node: Node): void {
-    const code = this.#code;
-    const { gas } = this.#frame;
-    if (node.gas === 0) return;
-    code.set(gas, i64.sub(gas, node.gas));
-    code.if(i64.ltS(gas, 0), () => {
-      code.set(gas, i64.add(gas, node.gas));
-      this.#exitTo(node.point.height, node.point.pc, "gas");
-    });
-  }
-
   /** @returns null when the node ends the function itself */
   #emitInstructions(
     node: Node,
@@ -272,31 +253,17 @@ class RegionEmitter {
     before: readonly SlotKnowledge[],
     condition: Var<"i32">,
   ): true | null {
-    const frame = this.#frame;
-    const code = this.#code;
     for (const instruction of node.instructions) {
       const { opcode } = instruction;
-      if (stack.move(instruction)) continue;
-      if (opcode.kind === "gas") {
-        // The piece ends here, so all static prices before are paid and none behind it.
-        stack.words.push([code.i64(frame.gas), 0n, 0n, 0n]);
-      } else if (opcode.kind === "jump") {
+      if (opcode.kind === "jump") {
         stack.take(1);
       } else if (opcode.kind === "jumpi") {
         const [, word] = stack.take(2);
-        if (node.isTaken === null) code.set(condition, conditionOf(code, word!));
-      } else if (opcode.kind === "word") {
-        const result = opcode.emit(frame, stack.take(opcode.inputs));
-        if (opcode.outputs === 1) stack.words.push(result!);
-      } else if (opcode.kind === "exit") {
-        opcode.emit(frame, stack.take(opcode.inputs));
-        frame.leave(opcode.status);
-        return null;
-      } else {
-        assert(opcode.kind === "frame", () => `no way to compile ${opcode.name}`);
+        if (node.isTaken === null) this.#code.set(condition, conditionOf(this.#code, word!));
+      } else if (opcode.kind === "frame") {
         this.#emitFrameOpcode(node, stack, before, opcode);
         return null;
-      }
+      } else if (!this.#frame.emitInstruction(stack, instruction)) return null;
     }
     return true;
   }
@@ -436,8 +403,7 @@ class RegionEmitter {
   }
 
   #exitTo(height: number, pc: number, reason: ExitReason | "gas"): void {
-    assert(pc <= EXIT_PC_MASK, "code is shorter than 16 MiB");
-    this.#exitWith(height, (EXIT_REASONS.indexOf(reason) << EXIT_REASON_SHIFT) | pc);
+    this.#exitWith(height, exitNumber(pc, reason));
   }
 
   #exitWith(height: number, exit: number): void {
