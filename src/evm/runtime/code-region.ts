@@ -73,7 +73,10 @@ function emitAddCode(core: Core, code: Code): void {
     i32.gtU(i32.shl(count, 1), core.field(CONTEXT.codeIndexMask)),
   );
   code.if(isFull, () => code.return(0));
-  code.fill(entry, 0, i32.sub(end, entry));
+  // The bytes of the code come next; what is behind them, and the map, has to be zero.
+  code.fill(entry, 0, CODE_ENTRY_SIZE_BYTES);
+  const behind = code.i32(i32.add(bytes, size));
+  code.fill(behind, 0, i32.sub(end, behind));
   code.store32(entry, CODE_ENTRY.code, bytes);
   code.store32(entry, CODE_ENTRY.size, size);
   code.store32(entry, CODE_ENTRY.map, map);

@@ -77,7 +77,7 @@ export const INTERNAL_FUNCTIONS = {
   analyze: { params: [ADDRESS, "i32", ADDRESS], results: [] },
   /** (hash) → code entry, 0 when unknown. */
   findCode: { params: [ADDRESS], results: [ADDRESS] },
-  /** (hash, size) → new code entry without its bytes; 0 when the region is full. */
+  /** (hash, size) → new code entry; its bytes are the caller's to write, at once; 0 when the region is full. */
   addCode: { params: [ADDRESS, "i32"], results: [ADDRESS] },
   /** (account, code, size) Gives a new contract its code. */
   deployCode: { params: [ADDRESS, ADDRESS, "i32"], results: [] },
