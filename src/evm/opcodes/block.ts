@@ -8,7 +8,7 @@ import { always, callForWord, price, since, TIER } from "./row.ts";
 
 /** See the head of the file. 0x44 answers the beacon's randomness since Paris; the context's field holds whichever it is. */
 export const BLOCK: readonly Opcode[] = [
-  asking(0x40, "BLOCKHASH", 20, 1, (c, [number]) => callForWord(c, "blockHash", number!)),
+  { ...asking(0x40, "BLOCKHASH", 20, 1, (c, [number]) => callForWord(c, "blockHash", number!)), endsSegment: true },
   asking(0x41, "COINBASE", TIER.base, 0, field(CONTEXT.coinbase)),
   asking(0x42, "TIMESTAMP", TIER.base, 0, field(CONTEXT.timestamp)),
   asking(0x43, "NUMBER", TIER.base, 0, field(CONTEXT.number)),

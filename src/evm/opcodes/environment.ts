@@ -50,6 +50,7 @@ export const ENVIRONMENT: readonly Opcode[] = [
     outputs: 0,
     exists: always,
     gas: scheduled("extCodeCopy"),
+    endsSegment: true,
     emit: (c, [address, ...range]) => copy(c, "extCodeCopy", range, addressOf(c.code, address!)),
   },
   reading(0x3d, "RETURNDATASIZE", (c) => fieldWord(c.code, c.context, CONTEXT.returnDataSize), since("byzantium")),
@@ -71,7 +72,7 @@ function account(
   exists: (rules: Rules) => boolean = always,
 ): WordOpcode {
   const emit: WordOpcode["emit"] = (c, [address]) => callWithGasForWord(c, link, addressOf(c.code, address!));
-  return { kind: "word", byte, name, inputs: 1, outputs: 1, exists, gas, emit };
+  return { kind: "word", byte, name, inputs: 1, outputs: 1, exists, gas, endsSegment: true, emit };
 }
 
 /** A row that copies bytes into memory: destination, source, size. */

@@ -54,7 +54,10 @@ type OpcodeBase = {
    * its first place, or a charge that fails early would name the wrong reason.
    */
   readonly startsSegment?: boolean;
-  /** It looks at or changes the gas left, so the segment ends behind it. */
+  /**
+   * The segment ends behind it: it looks at or changes the gas left, or it asks the world, which notes what it was asked. Prices
+   * of what follows must not keep it from asking what it can pay for.
+   */
   readonly endsSegment?: boolean;
 };
 

@@ -16,6 +16,7 @@ export const STORAGE: readonly Opcode[] = [
     outputs: 1,
     exists: always,
     gas: scheduled("sload"),
+    endsSegment: true,
     emit: (c, [key]) => callWithGasForWord(c, "sload", key!),
   },
   {

@@ -18,6 +18,11 @@ const MODULE_SIZE_BYTES_MAX = 1_000_000;
 const NO_LIMIT = 3_600_000;
 const PAD = "0x01 POP ".repeat(10);
 
+const CALL: CallMessage = {
+  ...{ from: ALICE.address, to: null, gas: 0n, gasPrice: 0n, value: 0n, data: EMPTY_BYTES, accessList: [] },
+  ...{ authorizationList: [], blobVersionedHashes: [], checks: "call" },
+};
+
 const many = (count: number, text: (i: number) => string) => Array.from({ length: count }, (_, i) => text(i)).join(" ");
 
 function compile(code: Uint8Array, options: Partial<CompileOptions> = {}) {
@@ -153,13 +158,45 @@ describe("the poll is asked by whatever comes round", () => {
     const to = addressOf(0x77);
     fund(host, to, 0n, toBareHex(codeOf(text)));
     let askedCount = 0;
-    const message: CallMessage = {
-      ...{ from: ALICE.address, to, gas: 300_000_000n, gasPrice: 0n, value: 0n, data: EMPTY_BYTES, accessList: [] },
-      ...{ authorizationList: [], blobVersionedHashes: [], checks: "call", deadline: () => ++askedCount === 5 },
-    };
+    const message = { ...CALL, to, gas: 300_000_000n, deadline: () => ++askedCount === 5 };
     const outcome = await engine.call(message, environmentOf("osaka"), host);
     expect([outcome.halt, askedCount]).toEqual([HALT_ABORTED, 5]);
   });
+});
+
+test("where gas runs out, compiled code has asked the world what the interpreter asks", async () => {
+  const text = `0x1234 BALANCE POP ${PAD} 0x05 SLOAD POP ${PAD} 0x1235 EXTCODESIZE 0x1236 EXTCODEHASH ${PAD}
+    0x20 0x00 0x00 0x1237 EXTCODECOPY 0x08 BLOCKHASH ${PAD} 0x07 SLOAD ${PAD.repeat(10)}`;
+  const to = addressOf(0x77);
+  const asked: string[] = [];
+  const host = new MemoryHost();
+  fund(host, to, 0n, toBareHex(codeOf(text)));
+  const noting = new Proxy(host, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== "function") return value;
+      return (...operands: unknown[]) => {
+        const keys = operands.filter((each) => each instanceof Uint8Array && each.length <= 32);
+        asked.push(`${String(name)} ${keys.map((each) => toBareHex(each as Uint8Array)).join(" ")}`);
+        return Reflect.apply(value, target, operands);
+      };
+    },
+  });
+  const engines = await Promise.all(
+    (["compile", "interpreter"] as const).map((tier) => createWasmEngine(specOf("osaka"), { tier })),
+  );
+  const counts = new Set<number>();
+  for (let gas = 21_000n; gas < 37_000n; gas += 173n) {
+    const answers: string[][] = [];
+    for (const engine of engines) {
+      await engine.call({ ...CALL, to, gas }, environmentOf("osaka"), noting);
+      answers.push(asked.splice(0));
+    }
+    expect(answers[0]).toEqual(answers[1]!);
+    counts.add(answers[0]!.length);
+  }
+  // From nothing to everything.
+  expect(counts.size).toBeGreaterThan(6);
 });
 
 describe("all engines agree", () => {
