@@ -34,7 +34,7 @@ import { emitRegion } from "./region-emitter.ts";
 import { Routines } from "./routines.ts";
 
 /** Changes whenever the same byte code gives another module: compiled code on disk of another version is not loaded. */
-export const GENERATOR_VERSION = 2;
+export const GENERATOR_VERSION = 3;
 
 /** What to compile, and how. */
 export type CompileOptions = {
@@ -94,7 +94,7 @@ const EXPENSIVE_OPCODES: ReadonlySet<number> = new Set([
   0x02, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x1b, 0x1c, 0x1d, 0x20, 0x37, 0x39, 0x3c, 0x3e, 0x5e, 0xa0,
   0xa1, 0xa2, 0xa3, 0xa4,
 ]);
-/** Work that is done to find routines, in all. */
+/** Work that is done to find routines, in all: the longest contracts of the benches take 27,000 (USDC) to 119,000 (Seaport). */
 const ROUTINE_WORK_MAX = 200_000;
 /**
  * Bytes of all functions of a module. What is longer is nearly always code without loops, and never pays: 20 KB of MLOAD after

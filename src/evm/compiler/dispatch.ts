@@ -1,5 +1,5 @@
 // The form of code that cannot be unfolded: each piece once, the stack in memory between pieces, and a jump through a table of
-// blocks where its target is not a constant. Recursion runs here. Slower than regions, faster than the interpreter.
+// blocks where its target is not a constant. Slower than regions, faster than the interpreter.
 //
 //   function k:  loop ▸ br_table over its blocks ▸ block, block, … each falls through, branches ahead, or goes round the loop
 //

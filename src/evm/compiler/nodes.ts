@@ -1,6 +1,7 @@
-// The pieces that one compiled function holds, cloned per stack height and per known return label: so every jump that goes to a
-// label which the code itself pushed is a constant one, and every stack slot has an absolute place. A region starts at one point
-// (the beginning of the code, or behind a call) and ends where control leaves: at calls, exits, and edges to the interpreter.
+// Control followed from one point, without running it: the pieces that it reaches, cloned per stack height and per known return
+// label, so that every jump to a label which the code itself pushed is a constant one and every stack slot has a place. A region
+// starts where something enters (the beginning of the code, behind a call of a contract, at a routine, where frames are handed over)
+// and ends where control leaves it: at such calls, exits, computed jumps, and edges to the interpreter or to other regions.
 
 import { assert } from "#base/assert.ts";
 import type { Instruction, Piece, PieceCutter } from "../bytecode/pieces.ts";

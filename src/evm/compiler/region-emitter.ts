@@ -1,9 +1,11 @@
-// Writes one region as one WebAssembly function (frame) → status. Between nodes every stack slot lies in its home variables, so that
-// control can leave for the interpreter before any node: the homes go to the frame's stack in memory, and the frame's `pc` says where.
+// Writes one region as one WebAssembly function (frame, gas, depth) → status, gas. Between nodes every stack slot lies in its home
+// variables, so that control can leave before any node: the homes go to the frame's stack in memory, and a number says where to.
 //
 //   enter, load the slots ▸ nodes as blocks and loops, nested along the dominator tree ▸ one way out per stack height
+//                                      └▸ routines: words to memory, native call, results from memory
 //
-// Each way out stores one slot and falls into the next lower one, so nothing is kept alive that does not lie on the stack.
+// Each way out stores one slot and falls into the next lower one, so nothing is kept alive that does not lie on the stack. Then
+// the interpreter goes on, or another region by a tail call, or the caller of the routine at the place that its status names.
 
 import { assert } from "#base/assert.ts";
 import { CODE_MAP_JUMPDEST, FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
