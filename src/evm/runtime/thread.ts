@@ -1,6 +1,7 @@
 // What one thread has of the engine: its arena, the codes in it, the bridge to the Host, and an instance of each fork's core module
 // over them. Machines of all chains and forks on the thread share it; one of them runs at a time.
 
+import { assert } from "#base/assert.ts";
 import type { Hardfork } from "#chain/hardforks.ts";
 import { CONTEXT } from "#formats/memory/evm-arena.ts";
 import { instantiate } from "#wasm/loader.ts";
@@ -81,14 +82,24 @@ export class EvmThread {
   }
 }
 
+/** Arenas of a thread that was given none: one for each way to run byte code. */
+const OWN_ARENA_COUNT_MAX = 4;
+
 const own = new Map<string, EvmThread>();
+let ownRange: ArenaRange | null = null;
 
 /**
- * The thread's own, in a memory of its own; made on first use.
+ * The thread's own, in a memory that it makes on first use: one for all purposes, since a process has few.
  * @param purpose each has its own arena, so that what one compiles is not what another runs
  */
 export function ownThread(purpose: string): EvmThread {
   let thread = own.get(purpose);
-  if (thread === undefined) own.set(purpose, (thread = new EvmThread(createRange(DEFAULT_RANGE_SIZE_BYTES))));
+  if (thread === undefined) {
+    assert(own.size < OWN_ARENA_COUNT_MAX, "a thread has few arenas of its own");
+    ownRange ??= createRange(OWN_ARENA_COUNT_MAX * DEFAULT_RANGE_SIZE_BYTES);
+    const { memory } = ownRange;
+    const base = own.size * DEFAULT_RANGE_SIZE_BYTES;
+    own.set(purpose, (thread = new EvmThread({ memory, base, sizeBytes: DEFAULT_RANGE_SIZE_BYTES })));
+  }
   return thread;
 }
