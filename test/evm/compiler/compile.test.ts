@@ -1,7 +1,7 @@
 // Whole modules: which form a code gets, what is not compiled, how much is done for the worst codes, where frames may enter, and
 // that whatever comes round asks the poll.
 
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { EMPTY_BYTES } from "#base/bytes.ts";
 import { toBareHex } from "#base/hex.ts";
 import { type CompileOptions, compileCode } from "#evm/compiler/compile.ts";
@@ -11,11 +11,15 @@ import { HALT_ABORTED } from "#evm/halt.ts";
 import { createWasmEngine } from "#evm/wasm-engine.ts";
 import { ALICE, addressOf, environmentOf, fund, specOf } from "../fixtures.ts";
 import { MemoryHost } from "../memory-host.ts";
-import { differenceOf } from "./engines.fixture.ts";
+import { CompilerEngines } from "./engines.fixture.ts";
 import { codeOf, destinationsOf, mapOf, RULES } from "./explore.fixture.ts";
 
 const MODULE_SIZE_BYTES_MAX = 1_000_000;
 const NO_LIMIT = 3_600_000;
+
+const engines = new CompilerEngines();
+afterAll(() => engines.release());
+
 const PAD = "0x01 POP ".repeat(10);
 
 const CALL: CallMessage = {
@@ -182,13 +186,13 @@ test("where gas runs out, compiled code has asked the world what the interpreter
       };
     },
   });
-  const engines = await Promise.all(
+  const pair = await Promise.all(
     (["compile", "interpreter"] as const).map((tier) => createWasmEngine(specOf("osaka"), { tier })),
   );
   const counts = new Set<number>();
   for (let gas = 21_000n; gas < 37_000n; gas += 173n) {
     const answers: string[][] = [];
-    for (const engine of engines) {
+    for (const engine of pair) {
       await engine.call({ ...CALL, to, gas }, environmentOf("osaka"), noting);
       answers.push(asked.splice(0));
     }
@@ -245,5 +249,5 @@ describe("all engines agree", () => {
       "@1 0x00 0x00 0x00 0x00 0x04 GAS STATICCALL POP JUMP 1: 0x01 0x00 SSTORE",
     ],
     ["on a jump table", `CALLDATASIZE 0x03 AND 0x06 MUL @1 ADD JUMP 1: 0x01 @8 JUMP 2: 0x02 @8 JUMP 8: 0x00 SSTORE`],
-  ])("%s", async (_, program) => expect(await differenceOf(program, GAS)).toBeNull(), NO_LIMIT);
+  ])("%s", async (_, program) => expect(await engines.differenceOf(program, GAS)).toBeNull(), NO_LIMIT);
 });

@@ -1,9 +1,9 @@
 // What callers are told of routines, and that it holds: by cases, and by whole programs on all engines.
 
-import { describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, test } from "bun:test";
 import { SeededRandom } from "#base/random.ts";
 import { type RoutineAnswer, Work } from "#evm/compiler/nodes.ts";
-import { differenceOf } from "./engines.fixture.ts";
+import { CompilerEngines } from "./engines.fixture.ts";
 import { codeOf, cutterOf, destinationsOf, MUCH_WORK, routinesOf } from "./explore.fixture.ts";
 import { structuredProgram } from "./structured-programs.fixture.ts";
 
@@ -11,6 +11,10 @@ const SEED = 20_261_128;
 const PROGRAM_COUNT = 250;
 const ENOUGH_GAS = 1_000_000;
 const NO_LIMIT = 3_600_000;
+
+const engines = new CompilerEngines();
+afterAll(() => engines.release());
+
 /** More instructions than a routine that is cloned may have. */
 const PAD = "0x01 POP ".repeat(10);
 
@@ -172,7 +176,7 @@ describe("all engines agree", () => {
   ])(
     "%s",
     async (_, program) => {
-      expect(await differenceOf(program, [ENOUGH_GAS, 0, 60, 200, 500, 1200, 3000, 20_000, 23_000])).toBeNull();
+      expect(await engines.differenceOf(program, [ENOUGH_GAS, 0, 60, 200, 500, 1200, 3000, 20_000, 23_000])).toBeNull();
     },
     NO_LIMIT,
   );
@@ -184,7 +188,7 @@ describe("all engines agree", () => {
       for (let seed = SEED; seed < SEED + PROGRAM_COUNT && found.length < 3; seed++) {
         const random = new SeededRandom(seed);
         const program = structuredProgram(random);
-        const difference = await differenceOf(program, [ENOUGH_GAS, random.below(4000)]);
+        const difference = await engines.differenceOf(program, [ENOUGH_GAS, random.below(4000)]);
         if (difference !== null) found.push(`seed ${seed}: ${difference}\n${program}`);
       }
       expect(found).toEqual([]);
