@@ -184,7 +184,7 @@ export type ReadReply =
 export interface ReadPort {
   /**
    * @param call what to run
-   * @param route "any" worker, or "one": always the same worker, for methods that must not run twice at a time
+   * @param route "any" worker, or "one": always the same worker, for methods that must not run twice at a time or keep an order
    * @returns the reply; a rejected promise counts as an internal error
    */
   call(call: ReadCall, route: "any" | "one"): Promise<ReadReply>;

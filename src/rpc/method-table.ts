@@ -172,12 +172,12 @@ function read<const P extends readonly Parameter<unknown>[]>(
   return { ...shape, run: run as unknown as ReadMethod["run"] };
 }
 
-/** A read-side method that only hands something in. */
+/** A read-side method that only hands something in. All go to one worker: what a client sends in order stays in order. */
 function send<const P extends readonly Parameter<unknown>[]>(
   name: string,
   summary: string,
   parameters: P,
   run: (context: ReadContext, ...values: Arguments<P>) => unknown,
 ): ReadMethod {
-  return { ...read(name, summary, parameters, run), readsChain: false };
+  return { ...read(name, summary, parameters, run, "one"), readsChain: false };
 }

@@ -10,7 +10,7 @@ import { createLogger } from "#observability/logger.ts";
 import { attachMetrics } from "#observability/metrics.ts";
 import type { NodeOptions } from "#roles/node-options.ts";
 import { allocateRegions, describeMemory, NodeThreads, untilReady } from "#roles/node-threads.ts";
-import type { FromThread, NodeSetup, ThreadStart, ToThread } from "#roles/threads/thread-protocol.ts";
+import type { FromThread, NodeRegions, NodeSetup, ThreadStart, ToThread } from "#roles/threads/thread-protocol.ts";
 import { releaseMemory } from "#wasm/loader.ts";
 
 /** A worker of which the test is the thread. */
@@ -187,6 +187,10 @@ describe("node threads", () => {
   });
 });
 
+function release({ arena, state }: NodeRegions): void {
+  for (const memory of [arena, ...state.segments]) releaseMemory(memory as WebAssembly.Memory);
+}
+
 describe("shared memory of a node", () => {
   const options = {
     role: "sequencer",
@@ -219,14 +223,14 @@ describe("shared memory of a node", () => {
     const threadCount = 1 + 4 + 2 + 3;
     for (let index = 0; index < threadCount; index++) attachMetrics(regions.metrics, index);
     expect(() => attachMetrics(regions.metrics, threadCount)).toThrow();
-    releaseMemory(regions.arena);
+    release(regions);
   });
 
   test("a replica has no verify threads: its reads ask the owner of the table", () => {
     const regions = allocateRegions({ ...options, role: "replica" } as NodeOptions);
     expect(regions.verified).toEqual([]);
     for (const { doorbells } of regions.requests) expect(doorbells).toEqual([regions.doorbells.writer]);
-    releaseMemory(regions.arena);
+    release(regions);
   });
 
   test("the plan says what the state memory holds", () => {

@@ -12,7 +12,7 @@ import {
   SEGMENT_SIZE_BYTES_MAX,
 } from "#state/memory-plan.ts";
 import { StateMemory } from "#state/state-memory.ts";
-import { memoryCount } from "#wasm/loader.ts";
+import { memoryCount, releaseMemory } from "#wasm/loader.ts";
 
 const GIB = 2 ** 30;
 
@@ -88,6 +88,8 @@ describe("allocateState", () => {
     expect(memory.newest).toBe(-1);
     memory.piece(memory.plan.recordCapacity - 1)[memory.recordWord(memory.plan.recordCapacity - 1) + 23] = 7;
     expect(process.memoryUsage().rss - residentBefore).toBeLessThan(GIB / 4);
+    for (const segment of regions.segments) releaseMemory(segment as WebAssembly.Memory);
+    expect(memoryCount()).toBe(before);
   });
 
   test("two allocations hash keys differently", () => {
