@@ -127,16 +127,23 @@ describe("limits", () => {
   });
 
   nodeTest("a call that takes too long", async () => {
-    await counted("time", async () => {
+    // A billion gas of hashing: however it is run, the gas limit does not stop it in time.
+    const slow = await NodeProcess.start({ flags: ["--call-gas-limit", "1000000000", "--call-timeout", "50ms"] });
+    try {
+      const creation = wallet(9).signCreation(contracts().Ledger);
+      await slow.rpc.call("eth_sendRawTransactionSync", creation.raw);
       const data = encodeFunctionData({ abi: contracts().Ledger.abi, functionName: "slowSum", args: [2n ** 60n] });
-      // The gas limit of this node does not stop it in time: 30 million gas of hashing.
       const errors = [
-        await node.rpc.error("eth_call", { to: ledger, data }, "latest"),
-        await node.rpc.error("eth_estimateGas", { to: ledger, data }),
+        await slow.rpc.error("eth_call", { to: creation.address, data }, "latest"),
+        await slow.rpc.error("eth_estimateGas", { to: creation.address, data }),
       ];
       expect(errors.map(({ code }) => code)).toEqual([-32000, -32000]);
       expect(errors[0]?.message).toMatch(/^execution aborted \(timeout = \d+m?s\)$/);
-    });
+      expect(await slow.metric("rpc_limited_total", { limit: "time" })).toBeGreaterThanOrEqual(1);
+      expect(await slow.rpc.call<Hex>("eth_chainId")).toBe("0x7a69");
+    } finally {
+      await disposeAll(slow);
+    }
   });
 
   nodeTest("a call that takes too much memory", async () => {
