@@ -157,8 +157,9 @@ class Rig {
     return this;
   }
 
-  /** What the apply thread does in a turn. */
+  /** What the apply thread does in a turn; like it, it tells where it stands when it was given records. */
   pump(countMax = 64): void {
+    let hasTaken = false;
     for (let count = 0; count < countMax; count++) {
       const message = this.#reader.tryRead();
       if (message === null) break;
@@ -168,6 +169,7 @@ class Rig {
         this.#parts = [];
       } else if (message.kind === FeedRingMessage.part) this.#parts.push(message.payload);
       else if (!this.isRefusing) {
+        hasTaken = true;
         const outcome = this.replica.accept(concatBytes(...this.#parts, message.payload));
         this.#parts = [];
         if (outcome.kind !== "refused") continue;
@@ -175,6 +177,7 @@ class Rig {
         this.tell({ type: "refused", reason: outcome.reason, detail: outcome.detail });
       }
     }
+    if (!hasTaken) return;
     const { nextSequence, term, parentHash, nextMiniBlockNumber: version } = this.replica.follower.head;
     this.tell({ type: "applied", position: { sequence: nextSequence - 1, term, hash: parentHash, version } });
   }
