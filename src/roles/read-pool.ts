@@ -1,15 +1,16 @@
 // The read workers as the RPC sees them: calls go to the one with the fewest waiting, subscriptions to worker 0. A call that runs
-// code keeps its worker for as long as it runs. So where there are several workers, the first runs none, and a call that runs none
+// code keeps its worker for as long as it runs. So where there are several workers, the first runs none
+// (but to estimate the gas of what the node signs itself), and a call that runs none
 // never waits for one that does.
 
 import { must } from "#base/assert.ts";
 import type { ReadCall, ReadPort, ReadReply } from "#rpc/context.ts";
 import { overloaded } from "#rpc/errors.ts";
+import { runsCode } from "#rpc/method-table.ts";
 import type { Delivery, ReplayChunk } from "#rpc/subscription-renderer.ts";
 import type { SubscriptionTopic } from "#rpc/subscription-topics.ts";
 import type { RendererPort } from "#rpc/subscriptions.ts";
 import type { NodeThread } from "./node-threads.ts";
-import { CODE_METHODS } from "./threads/call-slots.ts";
 import type { FromThread } from "./threads/thread-protocol.ts";
 
 const SHUTTING_DOWN: ReadReply = { ok: false, error: overloaded("the node is shutting down").toObject() };
@@ -26,7 +27,7 @@ export class ReadPool implements ReadPort, RendererPort {
   /** Set by the owner of the subscriptions. */
   onDeliveries: (deliveries: readonly Delivery[]) => void = () => {};
   #workers: Worker[] = [];
-  readonly #calls = new Map<number, { worker: Worker; runsCode: boolean; resolve: (reply: ReadReply) => void }>();
+  readonly #calls = new Map<number, { worker: Worker; isCode: boolean; resolve: (reply: ReadReply) => void }>();
   readonly #replays = new Map<number, (chunk: ReplayChunk) => void>();
   #nextId = 0;
   #isClosed = false;
@@ -39,22 +40,22 @@ export class ReadPool implements ReadPort, RendererPort {
   /** @inheritdoc */
   call(call: ReadCall, route: "any" | "one"): Promise<ReadReply> {
     if (this.#isClosed) return Promise.resolve(SHUTTING_DOWN);
-    const runsCode = CODE_METHODS.has(call.method);
-    const worker = route === "any" ? this.#workerFor(runsCode) : must(this.#workers[0], "a read worker");
+    const isCode = runsCode(call.method);
+    const worker = route === "any" ? this.#workerFor(isCode) : must(this.#workers[0], "a read worker");
     const id = this.#nextId++;
     worker.waiting++;
-    if (runsCode) worker.waitingCode++;
+    if (isCode) worker.waitingCode++;
     worker.thread.post({ type: "call", id, call });
-    return new Promise((resolve) => this.#calls.set(id, { worker, runsCode, resolve }));
+    return new Promise((resolve) => this.#calls.set(id, { worker, isCode, resolve }));
   }
 
-  #workerFor(runsCode: boolean): Worker {
+  #workerFor(isCode: boolean): Worker {
     const [first, ...others] = this.#workers;
     let worker = must(first, "a read worker");
     if (others.length === 0) return worker;
-    if (runsCode) worker = must(others[0], "a second read worker");
+    if (isCode) worker = must(others[0], "a second read worker");
     for (const other of others) {
-      if (other.waiting < worker.waiting && (runsCode || other.waitingCode === 0)) worker = other;
+      if (other.waiting < worker.waiting && (isCode || other.waitingCode === 0)) worker = other;
     }
     return worker;
   }
@@ -91,7 +92,7 @@ export class ReadPool implements ReadPort, RendererPort {
         if (call === undefined) return true; // answered by `shutDown`
         this.#calls.delete(message.id);
         call.worker.waiting--;
-        if (call.runsCode) call.worker.waitingCode--;
+        if (call.isCode) call.worker.waitingCode--;
         call.resolve(message.reply);
         return true;
       }

@@ -58,6 +58,8 @@ export type ReadMethod = MethodShape & {
   readonly route: "any" | "one";
   /** Whether the worker first follows everything published before the call; raw sends read nothing, so they go ahead. */
   readonly readsChain: boolean;
+  /** Whether its time is that of the code that it runs. */
+  readonly runsCode: boolean;
   run(context: ReadContext, ...values: readonly unknown[]): unknown;
 };
 
@@ -75,6 +77,8 @@ const stateOverrides = optional("stateOverrides", jsonParser);
 const blockOverrides = optional("blockOverrides", jsonParser);
 const headers = [required("block", blockNumberParser), isFull] as const;
 const execution = [request, block, stateOverrides, blockOverrides] as const;
+
+const PLAIN_READ = { route: "any", readsChain: true, runsCode: false } as const;
 
 /** Every method with parameters and an answer. */
 export const METHODS: readonly Method[] = [
@@ -106,8 +110,8 @@ export const METHODS: readonly Method[] = [
     getStorageAt,
   ),
   read("eth_getTransactionCount", "Nonce; pending counts the pool", [address, block] as const, getTransactionCount),
-  read("eth_call", "Runs a message without a transaction", execution, call),
-  read("eth_estimateGas", "Gas limit with which a message succeeds", execution, estimateGas),
+  read("eth_call", "Runs a message without a transaction", execution, call, { runsCode: true }),
+  read("eth_estimateGas", "Gas limit with which a message succeeds", execution, estimateGas, { runsCode: true }),
   read("eth_getBlockByNumber", "Sealed EVM block", headers, getBlockByNumber),
   read("eth_getBlockByHash", "Sealed EVM block", [hash, isFull] as const, getBlockByHash),
   read(
@@ -140,7 +144,9 @@ export const METHODS: readonly Method[] = [
     [raw, timeout] as const,
     sendRealtimeTransaction,
   ),
-  read("eth_sendTransaction", "Signs with a development account and sends", [request] as const, sendTransaction, "one"),
+  read("eth_sendTransaction", "Signs with a development account and sends", [request] as const, sendTransaction, {
+    route: "one",
+  }),
 ];
 
 const BY_NAME: ReadonlyMap<string, Method> = new Map(
@@ -151,6 +157,14 @@ const BY_NAME: ReadonlyMap<string, Method> = new Map(
 export function findMethod(name: string): Method | undefined {
   return BY_NAME.get(name);
 }
+
+/** Whether the time of a method or alias is that of the code that it runs. */
+export function runsCode(name: string): boolean {
+  const method = findMethod(name);
+  return method?.where === "read" && method.runsCode;
+}
+
+type ReadTraits = Partial<Pick<ReadMethod, "route" | "readsChain" | "runsCode">>;
 
 function main<const P extends readonly Parameter<unknown>[]>(
   name: string,
@@ -166,10 +180,10 @@ function read<const P extends readonly Parameter<unknown>[]>(
   summary: string,
   parameters: P,
   run: (context: ReadContext, ...values: Arguments<P>) => unknown,
-  route: "any" | "one" = "any",
+  traits: ReadTraits = {},
 ): ReadMethod {
-  const shape = { name, aliases: [], summary, parameters, where: "read", route, readsChain: true } as const;
-  return { ...shape, run: run as unknown as ReadMethod["run"] };
+  const shape = { name, aliases: [], summary, parameters, where: "read" } as const;
+  return { ...shape, ...PLAIN_READ, ...traits, run: run as unknown as ReadMethod["run"] };
 }
 
 /** A read-side method that only hands something in. All go to one worker: what a client sends in order stays in order. */
@@ -179,5 +193,5 @@ function send<const P extends readonly Parameter<unknown>[]>(
   parameters: P,
   run: (context: ReadContext, ...values: Arguments<P>) => unknown,
 ): ReadMethod {
-  return { ...read(name, summary, parameters, run, "one"), readsChain: false };
+  return read(name, summary, parameters, run, { route: "one", readsChain: false });
 }

@@ -8,7 +8,7 @@ import { signTransaction, type Transaction, type UnsignedTransaction } from "#ch
 import { KECCAK_EMPTY } from "#crypto/keccak256.ts";
 import { addressFromPrivateKey } from "#crypto/secp256k1.ts";
 import type { BlockEnvironment, CallMessage } from "#evm/engine.ts";
-import { opcodeName } from "#evm/reference/opcode-names.ts";
+import { opcodeName } from "#evm/opcodes/names.ts";
 import type { MemoryHost } from "./memory-host.ts";
 
 /** A key with its address. */

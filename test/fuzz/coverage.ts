@@ -1,8 +1,8 @@
 // What a run of generated worlds made the reference engine do: how often each opcode ran, how frames and transactions ended.
 
 import type { CallOutcome, TransactionResult } from "#evm/engine.ts";
+import { opcodeName } from "#evm/opcodes/names.ts";
 import { createReferenceEngine } from "#evm/reference/engine.ts";
-import { opcodeName } from "#evm/reference/opcode-names.ts";
 import type { EngineFactory } from "./engines.ts";
 import { type Watcher, watched } from "./instrument.ts";
 

@@ -7,7 +7,7 @@
 //   {4 ... }     a nested program, with names of its own; where it begins is called 4
 
 import { fromHex, toBareHex } from "#base/hex.ts";
-import { opcodeName } from "#evm/reference/opcode-names.ts";
+import { opcodeName } from "#evm/opcodes/names.ts";
 
 /** See the head of the file; a number is a byte, a byte array the data of a PUSH. */
 export type Item =

@@ -3,7 +3,7 @@
 
 import type { SeededRandom } from "#base/random.ts";
 import { isAtLeast } from "#chain/hardforks.ts";
-import { opcodeName } from "#evm/reference/opcode-names.ts";
+import { opcodeName } from "#evm/opcodes/names.ts";
 import { type CodeWriter, type ForkOpcodes, OP } from "./code-writer.ts";
 import {
   drawAddress,

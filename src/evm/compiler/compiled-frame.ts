@@ -4,7 +4,7 @@
 //   driver ─▶ entry (frame) ─▶ region (frame, gas, depth) ─▶ routines … ─▶ status, gas
 
 import { assert } from "#base/assert.ts";
-import { CONTEXT, EXIT_REASONS, FRAME } from "#formats/memory/evm-arena.ts";
+import { CONTEXT, EXIT_REASONS, type ExitReason, FRAME } from "#formats/memory/evm-arena.ts";
 import { type Code, i32, i64, type Operand32, type Operand64, type Var } from "#wasm/code.ts";
 import type { Label } from "#wasm/function-emitter.ts";
 import type { Instruction } from "../bytecode/pieces.ts";
@@ -13,7 +13,6 @@ import type { OpcodeContext } from "../opcodes/opcode.ts";
 import type { Links } from "../runtime/links.ts";
 import { ABORTED, OUT_OF_GAS, TO_ENTRY, TO_INTERPRETER } from "../runtime/status.ts";
 import type { ModuleParts } from "./module-parts.ts";
-import type { ExitReason } from "./nodes.ts";
 import type { OperandStack } from "./operand-stack.ts";
 
 /** (frame, gas, depth) → status, gas. A status below zero is the complement of a place in the code to go on at. */
@@ -31,7 +30,7 @@ const EXIT_REASON_SHIFT = 24;
 const EXIT_PC_MASK = (1 << EXIT_REASON_SHIFT) - 1;
 
 /** The number of a way out to the interpreter. @param pc where it goes on */
-export function exitNumber(pc: number, reason: ExitReason | "gas"): number {
+export function exitNumber(pc: number, reason: ExitReason): number {
   assert(pc <= EXIT_PC_MASK, "code is shorter than 16 MiB");
   return (EXIT_REASONS.indexOf(reason) << EXIT_REASON_SHIFT) | pc;
 }

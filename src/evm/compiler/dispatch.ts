@@ -6,7 +6,7 @@
 // A block that lies in another function is reached through the driver: `FRAME.block` says which.
 
 import { assert } from "#base/assert.ts";
-import { CODE_ENTRY, CODE_MAP_JUMPDEST, FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
+import { CODE_ENTRY, CODE_MAP_JUMPDEST, type ExitReason, FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
 import { Code, i32, i64, type Operand32, type Var } from "#wasm/code.ts";
 import type { FunctionEmitter, Label } from "#wasm/function-emitter.ts";
 import type { Instruction, Piece, PieceCutter } from "../bytecode/pieces.ts";
@@ -17,7 +17,6 @@ import { loadLimbs, storeLimbs } from "../words/memory.ts";
 import { constantOf, isZeroFrom, type Word } from "../words/word.ts";
 import { CompiledFrame, exitNumber } from "./compiled-frame.ts";
 import type { ModuleParts } from "./module-parts.ts";
-import type { ExitReason } from "./nodes.ts";
 import { OperandStack } from "./operand-stack.ts";
 
 /** The blocks of a byte code, by pc, and which function each is in. */
@@ -197,7 +196,7 @@ class DispatchEmitter {
     this.#frame.leaveByExit(this.#exit);
   }
 
-  #exitTo(pc: number, reason: ExitReason | "gas"): void {
+  #exitTo(pc: number, reason: ExitReason): void {
     this.#code.set(this.#exit, exitNumber(pc, reason));
     this.#code.f.br(this.#leave!);
   }

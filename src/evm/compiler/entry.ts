@@ -1,13 +1,12 @@
 // How the driver enters a compiled module: one small function per region, (frame) → status, in the thread's function table. It hands
 // the gas to the region, writes back what is left, and finds where to go on when the region ended with a jump to an unknown place.
 
-import { CODE_ENTRY, CONTEXT, EXIT_REASONS, FRAME } from "#formats/memory/evm-arena.ts";
+import { CODE_ENTRY, CONTEXT, EXIT_REASONS, type ExitReason, FRAME } from "#formats/memory/evm-arena.ts";
 import { Code, i32, i64, type Operand32, type Var } from "#wasm/code.ts";
 import type { FunctionIndex } from "#wasm/function-emitter.ts";
 import { ABORTED, TO_ENTRY, TO_INTERPRETER } from "../runtime/status.ts";
 import { countGas } from "./compiled-frame.ts";
 import type { ModuleParts } from "./module-parts.ts";
-import type { ExitReason } from "./nodes.ts";
 
 /** Type of the functions in the table: the frame's address in, a status out. */
 export const ENTRY_FUNCTION = { params: ["i32"], results: ["i32"] } as const;

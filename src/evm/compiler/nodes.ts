@@ -4,6 +4,7 @@
 // and ends where control leaves it: at such calls, exits, computed jumps, and edges to the interpreter or to other regions.
 
 import { assert } from "#base/assert.ts";
+import type { ExitReason } from "#formats/memory/evm-arena.ts";
 import type { Instruction, Piece, PieceCutter } from "../bytecode/pieces.ts";
 import { STACK_WORD_COUNT_MAX } from "../gas/rules.ts";
 
@@ -67,9 +68,6 @@ const NESTED_CALL_COUNT_MAX = 10;
 
 /** Clones of one piece in a region, before further ones are reached through a region of their own. */
 const CLONE_COUNT_MAX = 256;
-
-/** A reason that the explorer knows. */
-export type ExitReason = "unvisited" | "jump" | "stack" | "opcode" | "size" | "forced";
 
 /** One clone of a piece. */
 export type Node = {

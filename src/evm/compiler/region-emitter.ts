@@ -8,7 +8,7 @@
 // the interpreter goes on, or another region by a tail call, or the caller of the routine at the place that its status names.
 
 import { assert } from "#base/assert.ts";
-import { CODE_MAP_JUMPDEST, FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
+import { CODE_MAP_JUMPDEST, type ExitReason, FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
 import { Code, i32, i64, type Var } from "#wasm/code.ts";
 import type { FunctionEmitter, FunctionIndex, Label, TableIndex } from "#wasm/function-emitter.ts";
 import type { Instruction } from "../bytecode/pieces.ts";
@@ -22,7 +22,7 @@ import { CompiledFrame, exitNumber, REGION_FUNCTION } from "./compiled-frame.ts"
 import { leaveToInterpreter } from "./entry.ts";
 import { changedSlots, type Flow, type FlowNode } from "./flow.ts";
 import type { ModuleParts } from "./module-parts.ts";
-import { type Edge, type ExitReason, type Node, type Point, type Region, type Routine, resultSlots } from "./nodes.ts";
+import { type Edge, type Node, type Point, type Region, type Routine, resultSlots } from "./nodes.ts";
 import {
   joinKnowledge,
   knowledgeOf,
@@ -404,7 +404,7 @@ class RegionEmitter {
     this.#knowledge.set(target, known === undefined ? [...knowledge] : joinKnowledge(known, knowledge));
   }
 
-  #exitTo(height: number, pc: number, reason: ExitReason | "gas"): void {
+  #exitTo(height: number, pc: number, reason: ExitReason): void {
     this.#exitWith(height, exitNumber(pc, reason));
   }
 

@@ -17,19 +17,19 @@ import {
 import { signExtendWord } from "../words/bitwise.ts";
 import type { Word } from "../words/word.ts";
 import type { Opcode, OpcodeContext } from "./opcode.ts";
-import { always, limbOf, pure, scheduled, TIER } from "./row.ts";
+import { always, limbOf, row, scheduled, TIER } from "./row.ts";
 
 /** See the head of the file. */
 export const ARITHMETIC: readonly Opcode[] = [
-  pure(0x01, "ADD", TIER.veryLow, 2, (c, [a, b]) => addWords(c.code, a!, b!)),
-  pure(0x02, "MUL", TIER.low, 2, (c, [a, b]) => mulWords(c.code, c.links, a!, b!)),
-  pure(0x03, "SUB", TIER.veryLow, 2, (c, [a, b]) => subWords(c.code, a!, b!)),
-  pure(0x04, "DIV", TIER.low, 2, (c, [a, b]) => divWords(c.code, c.links, a!, b!)),
-  pure(0x05, "SDIV", TIER.low, 2, (c, [a, b]) => sdivWords(c.code, c.links, a!, b!)),
-  pure(0x06, "MOD", TIER.low, 2, (c, [a, b]) => modWords(c.code, c.links, a!, b!)),
-  pure(0x07, "SMOD", TIER.low, 2, (c, [a, b]) => smodWords(c.code, c.links, a!, b!)),
-  pure(0x08, "ADDMOD", TIER.mid, 3, (c, [a, b, n]) => addModWords(c.code, c.links, a!, b!, n!)),
-  pure(0x09, "MULMOD", TIER.mid, 3, (c, [a, b, n]) => mulModWords(c.code, c.links, a!, b!, n!)),
+  row(0x01, "ADD", TIER.veryLow, 2, (c, [a, b]) => addWords(c.code, a!, b!)),
+  row(0x02, "MUL", TIER.low, 2, (c, [a, b]) => mulWords(c.code, c.links, a!, b!)),
+  row(0x03, "SUB", TIER.veryLow, 2, (c, [a, b]) => subWords(c.code, a!, b!)),
+  row(0x04, "DIV", TIER.low, 2, (c, [a, b]) => divWords(c.code, c.links, a!, b!)),
+  row(0x05, "SDIV", TIER.low, 2, (c, [a, b]) => sdivWords(c.code, c.links, a!, b!)),
+  row(0x06, "MOD", TIER.low, 2, (c, [a, b]) => modWords(c.code, c.links, a!, b!)),
+  row(0x07, "SMOD", TIER.low, 2, (c, [a, b]) => smodWords(c.code, c.links, a!, b!)),
+  row(0x08, "ADDMOD", TIER.mid, 3, (c, [a, b, n]) => addModWords(c.code, c.links, a!, b!, n!)),
+  row(0x09, "MULMOD", TIER.mid, 3, (c, [a, b, n]) => mulModWords(c.code, c.links, a!, b!, n!)),
   {
     kind: "word",
     byte: 0x0a,
@@ -40,7 +40,7 @@ export const ARITHMETIC: readonly Opcode[] = [
     gas: scheduled("exp"),
     emit: (c, [base, exponent]) => raise(c, base!, exponent!),
   },
-  pure(0x0b, "SIGNEXTEND", TIER.low, 2, (c, [index, value]) => signExtendWord(c.code, c.links, index!, value!)),
+  row(0x0b, "SIGNEXTEND", TIER.low, 2, (c, [index, value]) => signExtendWord(c.code, c.links, index!, value!)),
 ];
 
 /** Each byte of the exponent costs. @see EIP-160 */

@@ -3,34 +3,23 @@
 import { CONTEXT } from "#formats/memory/evm-arena.ts";
 import { loadLimbs } from "../words/memory.ts";
 import type { Word } from "../words/word.ts";
-import type { Opcode, OpcodeContext, WordOpcode } from "./opcode.ts";
-import { always, callForWord, price, since, TIER } from "./row.ts";
+import type { Opcode, OpcodeContext } from "./opcode.ts";
+import { callForWord, row, since, TIER } from "./row.ts";
 
 /** See the head of the file. 0x44 answers the beacon's randomness since Paris; the context's field holds whichever it is. */
 export const BLOCK: readonly Opcode[] = [
-  { ...asking(0x40, "BLOCKHASH", 20, 1, (c, [number]) => callForWord(c, "blockHash", number!)), endsSegment: true },
-  asking(0x41, "COINBASE", TIER.base, 0, field(CONTEXT.coinbase)),
-  asking(0x42, "TIMESTAMP", TIER.base, 0, field(CONTEXT.timestamp)),
-  asking(0x43, "NUMBER", TIER.base, 0, field(CONTEXT.number)),
-  asking(0x44, "DIFFICULTY", TIER.base, 0, field(CONTEXT.difficulty)),
-  asking(0x45, "GASLIMIT", TIER.base, 0, field(CONTEXT.gasLimit)),
-  asking(0x46, "CHAINID", TIER.base, 0, field(CONTEXT.chainId), since("istanbul")),
-  asking(0x47, "SELFBALANCE", TIER.low, 0, (c) => callForWord(c, "selfBalance", []), since("istanbul")),
-  asking(0x48, "BASEFEE", TIER.base, 0, field(CONTEXT.baseFee), since("london")),
-  asking(0x49, "BLOBHASH", TIER.veryLow, 1, (c, [index]) => callForWord(c, "blobHash", index!), since("cancun")),
-  asking(0x4a, "BLOBBASEFEE", TIER.base, 0, field(CONTEXT.blobBaseFee), since("cancun")),
+  { ...row(0x40, "BLOCKHASH", 20, 1, (c, [number]) => callForWord(c, "blockHash", number!)), endsSegment: true },
+  row(0x41, "COINBASE", TIER.base, 0, field(CONTEXT.coinbase)),
+  row(0x42, "TIMESTAMP", TIER.base, 0, field(CONTEXT.timestamp)),
+  row(0x43, "NUMBER", TIER.base, 0, field(CONTEXT.number)),
+  row(0x44, "DIFFICULTY", TIER.base, 0, field(CONTEXT.difficulty)),
+  row(0x45, "GASLIMIT", TIER.base, 0, field(CONTEXT.gasLimit)),
+  row(0x46, "CHAINID", TIER.base, 0, field(CONTEXT.chainId), since("istanbul")),
+  row(0x47, "SELFBALANCE", TIER.low, 0, (c) => callForWord(c, "selfBalance", []), since("istanbul")),
+  row(0x48, "BASEFEE", TIER.base, 0, field(CONTEXT.baseFee), since("london")),
+  row(0x49, "BLOBHASH", TIER.veryLow, 1, (c, [index]) => callForWord(c, "blobHash", index!), since("cancun")),
+  row(0x4a, "BLOBBASEFEE", TIER.base, 0, field(CONTEXT.blobBaseFee), since("cancun")),
 ];
-
-function asking(
-  byte: number,
-  name: string,
-  gas: number,
-  inputs: number,
-  emit: (c: OpcodeContext, operands: readonly Word[]) => Word,
-  exists = always,
-): WordOpcode {
-  return { kind: "word", byte, name, inputs, outputs: 1, exists, gas: price(gas), emit };
-}
 
 function field(offset: number): (c: OpcodeContext) => Word {
   return (c) => loadLimbs(c.code, c.context, offset);

@@ -1,4 +1,4 @@
-// What the row files share: prices by tier, first forks, and the few shapes that many emitters have (a pure operation, a linked
+// What the row files share: prices by tier, first forks, and the few shapes that many emitters have (one result at one price, a linked
 // function with a word for its result, an operand that names an account).
 
 import { type Hardfork, isAtLeast } from "#chain/hardforks.ts";
@@ -30,8 +30,8 @@ export function scheduled(name: keyof GasSchedule): StaticGas {
   return (rules) => rules.gas[name];
 }
 
-/** A row whose result depends on nothing but its operands. */
-export function pure(
+/** A row with one result and one price in every fork. */
+export function row(
   byte: number,
   name: string,
   gas: number,

@@ -2,7 +2,7 @@
 
 import { EVMError, type ExecResult } from "@ethereumjs/evm";
 import * as halts from "../halt.ts";
-import { opcodeName, operandCount } from "./opcode-names.ts";
+import { opcodeName, operandCount } from "../opcodes/names.ts";
 
 const STACK_LIMIT = 1024;
 const RETURNDATACOPY = 0x3e;

@@ -1,15 +1,12 @@
 // What an engine did, counted: gas by tier, side exits and fallbacks. Generated code counts in the context record; after each run
 // the counts move here, to the engine that ran.
 
-import { CONTEXT, EXIT_REASONS } from "#formats/memory/evm-arena.ts";
+import { CONTEXT, EXIT_REASONS, type ExitReason } from "#formats/memory/evm-arena.ts";
 import { readCount, writeCount } from "./arena-words.ts";
 import type { Arena } from "./range.ts";
 
 /** What the reference machine had to run, and why: the arena was too small for the run, or for its input. */
 export type FallbackReason = "exhausted" | "oversized";
-
-/** Why compiled code hands over to the interpreter. */
-export type ExitReason = (typeof EXIT_REASONS)[number];
 
 /** See the head of the file. */
 export class EngineCounters {

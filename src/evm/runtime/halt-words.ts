@@ -3,7 +3,7 @@
 import { FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
 import { STACK_WORD_COUNT_MAX } from "../gas/rules.ts";
 import * as halts from "../halt.ts";
-import { opcodeName, operandCount } from "../reference/opcode-names.ts";
+import { opcodeName, operandCount } from "../opcodes/names.ts";
 import type { Arena } from "./range.ts";
 import * as statuses from "./status.ts";
 

@@ -116,6 +116,9 @@ export const CONTEXT_SIZE_BYTES = 2048;
 /** Why compiled code hands a frame to the interpreter; the index is the place in `CONTEXT.exits`. */
 export const EXIT_REASONS = ["gas", "unvisited", "jump", "stack", "opcode", "size", "forced"] as const;
 
+/** See {@link EXIT_REASONS}. */
+export type ExitReason = (typeof EXIT_REASONS)[number];
+
 /** Fields of a frame record. */
 export const FRAME = {
   /** i32: code bytes, size, and a map with one byte per code byte ({@link CODE_MAP_JUMPDEST}). */

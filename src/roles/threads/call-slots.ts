@@ -2,9 +2,6 @@
 // memory of machines is bounded; and, since our engine keeps the thread while it runs, the worker follows the log between two
 // calls: one that fell far behind would hold the log up.
 
-/** Methods whose time is that of the code they run. */
-export const CODE_METHODS: ReadonlySet<string> = new Set(["eth_call", "eth_estimateGas"]);
-
 /** Calls that run code at a time on one worker. Those of the reference engine let others in, and hold a megabyte or more each. */
 export const CODE_CALL_COUNT_MAX = { wasm: 1, reference: 16 } as const;
 

@@ -14,8 +14,8 @@ import { ModuleWarmer } from "#evm/compiler/module-warmer.ts";
 import { attachMetrics } from "#observability/metrics.ts";
 import { RealDisk } from "#storage/real-disk.ts";
 import { COMPILED_DIRECTORY } from "../data-layout.ts";
+import { adoptCore } from "./adopt-core.ts";
 import { following } from "./following-counter.ts";
-import { adoptCore } from "./node-engine.ts";
 import { describeError, logThrough } from "./thread-loop.ts";
 import type { ThreadPort, ThreadStart } from "./thread-protocol.ts";
 

@@ -4,11 +4,10 @@ import type { ChainSpec } from "#chain/chain-spec.ts";
 import { DEFAULT_TIERING } from "#evm/compiler/tiered-compiler.ts";
 import type { Engine } from "#evm/engine.ts";
 import { PrecompileWarmUp } from "#evm/precompiles/warm-up.ts";
-import { createReferenceEngine } from "#evm/reference/engine.ts";
-import { adoptCoreModule } from "#evm/runtime/core-module.ts";
 import { createWasmEngine, type WasmEngine, type WasmEngineOptions } from "#evm/wasm-engine.ts";
 import { EXIT_REASONS } from "#formats/memory/evm-arena.ts";
 import { attachMetrics, type Metrics } from "#observability/metrics.ts";
+import { adoptCore } from "./adopt-core.ts";
 import type { ArenaRange } from "./arena-plan.ts";
 import { PortLink } from "./compile-ports.ts";
 import { following } from "./following-counter.ts";
@@ -33,6 +32,8 @@ export async function openNodeEngine(start: ThreadStart, spec: ChainSpec, range:
   const { options, regions } = start.setup;
   const metrics = attachMetrics(regions.metrics, start.metricsIndex);
   if (options.engine === "reference") {
+    // Our own engine loads the library only when it falls back to it.
+    const { createReferenceEngine } = await import("#evm/reference/engine.ts");
     const counted = countRuns(await createReferenceEngine(spec));
     const used = metrics.counter("engine_used_total", { kind: "reference" });
     return { engine: counted.engine, updateMeters: paced([following(used, counted.runCount)]) };
@@ -52,11 +53,6 @@ export async function openNodeEngine(start: ThreadStart, spec: ChainSpec, range:
 // Of several read workers the first leaves code to the others.
 function runsCalls({ kind, index, setup }: ThreadStart): boolean {
   return kind !== "read" || index > 0 || setup.regions.evm.read.length === 1;
-}
-
-/** Takes the core module that the main thread made. */
-export function adoptCore({ core }: ThreadStart): void {
-  if (core !== null) adoptCoreModule(core.fork, core.module);
 }
 
 function tieringOf({ setup, compilePorts }: ThreadStart): Omit<WasmEngineOptions, "range"> {

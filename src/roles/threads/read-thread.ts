@@ -16,6 +16,7 @@ import { type ChainRecord, decodeRecord } from "#formats/wire/record.ts";
 import { attachMetrics } from "#observability/metrics.ts";
 import type { ReadContext } from "#rpc/context.ts";
 import { createRpcMeters } from "#rpc/meters.ts";
+import { runsCode } from "#rpc/method-table.ts";
 import { ReadService } from "#rpc/read-service.ts";
 import { resolveStateChanges } from "#rpc/state-changes.ts";
 import { SubscriptionRenderer } from "#rpc/subscription-renderer.ts";
@@ -25,7 +26,7 @@ import { type ChainBase, ChainStore } from "#storage/chain-store.ts";
 import { RealDisk } from "#storage/real-disk.ts";
 import { LOG_DIRECTORY } from "../data-layout.ts";
 import { rpcOptionsOf } from "../rpc-options.ts";
-import { CallSlots, CODE_CALL_COUNT_MAX, CODE_METHODS } from "./call-slots.ts";
+import { CallSlots, CODE_CALL_COUNT_MAX } from "./call-slots.ts";
 import { type NodeEngine, openNodeEngine } from "./node-engine.ts";
 import { PacedRenderer } from "./paced-renderer.ts";
 import { openPoolLink, type PoolLink } from "./pool-link.ts";
@@ -173,7 +174,7 @@ class ReadWorker {
 
   async #answer(id: number, call: Extract<ToThread, { type: "call" }>["call"]): Promise<void> {
     const answer = () => this.#service.handle(call);
-    const reply = await (CODE_METHODS.has(call.method) ? this.#codeCalls.run(answer) : answer());
+    const reply = await (runsCode(call.method) ? this.#codeCalls.run(answer) : answer());
     this.#port.post({ type: "reply", id, reply });
   }
 
