@@ -263,7 +263,7 @@ export const OPTION_TABLE = {
     minimum: 2 ** 20,
     maximum: 2 ** 34,
     default: 256 * 2 ** 20,
-    help: "Compiled code kept, in memory and on disk alike; the least recently used goes",
+    help: "Compiled code kept, in memory and on disk alike; in memory the least recently used goes",
   },
   jitCodeBytesMax: {
     flag: "jit-max-code-size",

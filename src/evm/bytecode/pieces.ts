@@ -6,6 +6,7 @@
 import { CODE_MAP_JUMPDEST, CODE_MAP_VISITED } from "#formats/memory/evm-arena.ts";
 import type { Rules } from "../gas/rules.ts";
 import type { Opcode } from "../opcodes/opcode.ts";
+import { immediateSizeBytes } from "../opcodes/stack.ts";
 import { INVALID_OPCODE } from "../runtime/status.ts";
 
 /** One instruction. */
@@ -137,7 +138,7 @@ export class PieceCutter {
       else if (instructions.length > 0 && this.#beginsAnother(opcode, pc)) end = { kind: "next", pc };
       else if (instructions.length === PIECE_INSTRUCTION_COUNT_MAX) end = { kind: "next", pc };
       else {
-        const size = pushSize(opcode);
+        const size = immediateSizeBytes(opcode.byte);
         instructions.push({ pc, opcode, immediate: size > 0 ? this.#immediate(pc + 1, size) : 0n });
         pc += 1 + size;
         end = endBehind(opcode, pc);
@@ -206,11 +207,6 @@ function sizeOf({ kind, byte, inputs }: Opcode): number {
   if (kind !== "word") return 3;
   if (LONG_OPCODES.has(byte)) return 180;
   return inputs > 0 ? 50 : 30;
-}
-
-/** Bytes of operand behind a PUSH; 0 for all others. */
-function pushSize(opcode: Opcode): number {
-  return opcode.kind === "push" ? opcode.byte - PUSH0 : 0;
 }
 
 /** INVALID: the interpreter halts there as it does where the fork has no opcode. */

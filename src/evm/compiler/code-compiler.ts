@@ -3,6 +3,7 @@
 //
 //   offer ▸ queue ▸ merge what was seen ▸ compile ▸ publish ▸ disk ▸ warm up           disk ▸ publish ▸ warm up, when idle
 
+import { dropOldest } from "#base/maps.ts";
 import { HARDFORKS } from "#chain/hardforks.ts";
 import type { CompiledCodeFile } from "#formats/disk/compiled-code.ts";
 import { DiskError } from "#storage/disk.ts";
@@ -93,14 +94,14 @@ export class CodeCompiler<Source> {
 
   #compile(given: CompileJob): void {
     if (this.#takeKept(given)) return;
-    const job = this.#withAllSeen(given);
+    const { job, visited } = this.#withAllSeen(given);
     const { fork, codeHash, attempt } = job;
     try {
       const { bytes, ...result } = runCompileJob(job);
       this.counters.compileMs += result.compileMs;
       this.counters[result.compiled === null ? "refused" : "compiled"]++;
       this.#publish(result);
-      if (result.compiled !== null && bytes !== null) this.#keep(job, result.compiled, bytes);
+      if (result.compiled !== null && bytes !== null) this.#keep(job, visited, result.compiled, bytes);
     } catch (error) {
       this.counters.failed++;
       this.#parts.onFailure(job, error);
@@ -119,27 +120,30 @@ export class CodeCompiler<Source> {
     this.counters.warmUpMs += performance.now() - startMs;
   }
 
-  /** The job with everything that any thread has ever seen of the code. */
-  #withAllSeen(job: CompileJob): CompileJob {
+  /** The job with everything that any thread has ever seen of the code, and that. */
+  #withAllSeen(job: CompileJob): { readonly job: CompileJob; readonly visited: VisitedBlocks } {
     const key = compileKey(job);
     const map = job.map.slice();
     const seen = this.#visited.get(key);
     if (seen !== undefined) markVisitedBlocks(map, seen);
-    this.#remember(key, visitedBlocksOf(map));
-    return { ...job, map };
+    const visited = visitedBlocksOf(map);
+    this.#remember(key, visited);
+    return { job: { ...job, map }, visited };
   }
 
   #remember(key: string, visited: VisitedBlocks): void {
     this.#visited.delete(key);
     this.#visited.set(key, visited);
-    if (this.#visited.size <= VISITED_COUNT_MAX) return;
-    const oldest = this.#visited.keys().next();
-    if (oldest.done !== true) this.#visited.delete(oldest.value);
+    dropOldest(this.#visited, VISITED_COUNT_MAX);
   }
 
-  #keep({ fork, codeHash, map }: CompileJob, compiled: PublishedCode, module: Uint8Array<ArrayBuffer>): void {
+  #keep(
+    { fork, codeHash }: CompileJob,
+    visited: VisitedBlocks,
+    compiled: PublishedCode,
+    module: Uint8Array<ArrayBuffer>,
+  ): void {
     const { form, functionCount, blocks } = compiled;
-    const visited = visitedBlocksOf(map);
     this.#onDisk(() =>
       this.#parts.store?.put({
         generatorVersion: GENERATOR_VERSION,

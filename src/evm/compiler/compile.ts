@@ -12,6 +12,7 @@ import { ModuleBuilder } from "#wasm/assembler.ts";
 import { FUNCTION_SIZE_BYTES_MAX, FunctionEmitter, type FunctionIndex } from "#wasm/function-emitter.ts";
 import { PieceCutter } from "../bytecode/pieces.ts";
 import type { Rules } from "../gas/rules.ts";
+import { immediateSizeBytes } from "../opcodes/stack.ts";
 import { opcodesAt } from "../opcodes/table.ts";
 import { REGION_FUNCTION } from "./compiled-frame.ts";
 import { blockTable, emitDispatchFunction, functionOf, planDispatch } from "./dispatch.ts";
@@ -135,7 +136,7 @@ function compileCost({ code, map }: PieceCutter, visitedOnly: boolean): number {
     const byte = code[pc]!;
     if (visitedOnly && byte === 0x5b) counts = (map[pc]! & CODE_MAP_VISITED) !== 0;
     if (counts) cost += EXPENSIVE_OPCODES.has(byte) ? EXPENSIVE_COST : 1;
-    if (byte >= 0x60 && byte <= 0x7f) pc += byte - 0x5f;
+    pc += immediateSizeBytes(byte);
   }
   return cost;
 }

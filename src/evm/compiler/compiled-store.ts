@@ -17,19 +17,19 @@ export class CompiledStore {
   readonly #disk: Disk;
   readonly #directory: string;
   readonly #sizeBytesMax: number;
-  /** Oldest first. */
+  /** Sizes of the modules: those found on disk, then those written since. */
   readonly #files = new Map<string, number>();
   #sizeBytes = 0;
   #isMade = false;
 
-  /** @param sizeBytesMax files beyond this are removed, the oldest first */
+  /** @param sizeBytesMax of modules; files beyond this are removed: those of earlier processes first, then in the order of writing */
   constructor(disk: Disk, directory: string, sizeBytesMax: number) {
     this.#disk = disk;
     this.#directory = directory;
     this.#sizeBytesMax = sizeBytesMax;
   }
 
-  /** Bytes of all files. */
+  /** Bytes of all modules. */
   get sizeBytes(): number {
     return this.#sizeBytes;
   }

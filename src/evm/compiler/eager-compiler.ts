@@ -1,13 +1,14 @@
 // Compiles every byte code when the thread meets it, before it runs: for tests, and for `--jit force`. With forced exits, compiled
 // code hands over to the interpreter at a part of its pieces for no reason, so that every way out is taken somewhere.
 
-import { toBareHex } from "#base/hex.ts";
+import { dropOldest } from "#base/maps.ts";
 import type { Hardfork } from "#chain/hardforks.ts";
 import { CODE_ENTRY, CODE_FLAG_REFUSED } from "#formats/memory/evm-arena.ts";
 import { rulesOf } from "../gas/rules.ts";
 import type { CodeListener } from "../runtime/host-bridge.ts";
 import type { EvmThread } from "../runtime/thread.ts";
 import { type CodeForm, compileCode } from "./compile.ts";
+import { compileKey } from "./compile-queue.ts";
 import { type PublishedCode, publish } from "./compile-service.ts";
 
 /** Modules kept, by byte code and fork. */
@@ -38,7 +39,7 @@ export class EagerCompiler implements CodeListener {
   /** See {@link CodeListener}. */
   onCodeLoaded(entry: number, code: Uint8Array, codeHash: Uint8Array, fork: Hardfork): void {
     const { arena, codes } = this.#thread;
-    const key = `${fork} ${toBareHex(codeHash)}`;
+    const key = compileKey({ fork, codeHash });
     let compiled = this.#modules.get(key);
     if (compiled === undefined) {
       const mapAt = arena.words32[(entry + CODE_ENTRY.map) >>> 2]!;
@@ -76,9 +77,7 @@ export class EagerCompiler implements CodeListener {
 
   #keep(key: string, compiled: PublishedCode | null): void {
     this.#modules.set(key, compiled);
-    if (this.#modules.size <= MODULE_COUNT_MAX) return;
-    const oldest = this.#modules.keys().next();
-    if (oldest.done !== true) this.#modules.delete(oldest.value);
+    dropOldest(this.#modules, MODULE_COUNT_MAX);
   }
 }
 

@@ -2,6 +2,7 @@
 // to. A point names its height and the return labels on its stack; so what lies on the stack by chance must not be one of them.
 
 import { CODE_MAP_JUMPDEST } from "#formats/memory/evm-arena.ts";
+import { immediateSizeBytes } from "../opcodes/stack.ts";
 import { type Point, pointKey } from "./nodes.ts";
 
 /** Jumps looked at. */
@@ -9,8 +10,8 @@ export const SAMPLED_JUMP_COUNT = 48;
 /** Most points picked. */
 const POINT_COUNT_MAX = 4;
 
-const PUSH1 = 0x60;
-const PUSH32 = 0x7f;
+/** Longest operand that can be a label. */
+const LABEL_SIZE_BYTES_MAX = 4;
 /** Codes longer than this push their labels with two bytes or more. */
 const SHORT_CODE_SIZE_BYTES = 256;
 
@@ -72,10 +73,8 @@ function pushedLabels(code: Uint8Array, map: Uint8Array): Set<number> {
   const labels = new Set<number>();
   const sizeMin = code.length > SHORT_CODE_SIZE_BYTES ? 2 : 1;
   for (let pc = 0; pc < code.length; pc++) {
-    const opcode = code[pc]!;
-    if (opcode < PUSH1 || opcode > PUSH32) continue;
-    const size = opcode - PUSH1 + 1;
-    if (size >= sizeMin && size <= 4) {
+    const size = immediateSizeBytes(code[pc]!);
+    if (size >= sizeMin && size <= LABEL_SIZE_BYTES_MAX) {
       let value = 0;
       for (let i = 1; i <= size; i++) value = value * 256 + (code[pc + i] ?? 0);
       if (((map[value] ?? 0) & CODE_MAP_JUMPDEST) !== 0) labels.add(value);

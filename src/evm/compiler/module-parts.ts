@@ -8,9 +8,9 @@ import { LINK_NAMES, type LinkName, type Links, linkType, type WORD_FUNCTIONS } 
 import { defineWordFunction, SMALL_WORD_FUNCTIONS } from "../words/functions.ts";
 
 /** Name of the module that the links are imported from. */
-export const CORE_IMPORT = "core";
+const CORE_IMPORT = "core";
 /** Name of the module that memory, bases and table are imported from. */
-export const ENVIRONMENT_IMPORT = "env";
+const ENVIRONMENT_IMPORT = "env";
 
 /** See the head of the file. */
 export type ModuleParts = {

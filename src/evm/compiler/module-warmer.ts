@@ -4,8 +4,7 @@
 
 import type { Hardfork } from "#chain/hardforks.ts";
 import { CODE_ENTRY_SIZE_BYTES, CONTEXT, FRAME, FRAME_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
-import { instantiate } from "#wasm/loader.ts";
-import { constant } from "../runtime/code-cache.ts";
+import { linkCompiled } from "../runtime/code-cache.ts";
 import { FUNCTION_TABLE_SIZE_MAX } from "../runtime/core-module.ts";
 import type { EvmThread } from "../runtime/thread.ts";
 import type { PublishedCode } from "./compile-service.ts";
@@ -34,10 +33,7 @@ export class ModuleWarmer {
       initial: functionCount + 1,
       maximum: FUNCTION_TABLE_SIZE_MAX,
     });
-    instantiate(module, {
-      env: { memory: range.memory, base: constant(range.base), table, entryBase: constant(1) },
-      core: this.#thread.coreOf(fork),
-    });
+    linkCompiled(module, { range, table, first: 1, core: this.#thread.coreOf(fork) });
     const functions = Array.from({ length: functionCount }, (_, i) => table.get(1 + i) as (frame: number) => number);
     const frame = this.#prepareFrame();
     const endMs = performance.now() + WARM_UP_MS_MAX;

@@ -25,6 +25,7 @@ import type { EvmThread } from "../runtime/thread.ts";
 import { CodeLibrary, type CodeRecord } from "./code-library.ts";
 import type { CompiledEntry } from "./compile.ts";
 import type { CompileAnswer, CompileLink } from "./compile-link.ts";
+import { COMPILED_CODE_SIZE_BYTES_MAX } from "./compile-service.ts";
 import { EntrySampler, labelAt, type StackWords } from "./entry-sampler.ts";
 import type { Point } from "./nodes.ts";
 
@@ -44,7 +45,7 @@ export type TieringOptions = {
 export const DEFAULT_TIERING: TieringOptions = {
   gasPerByte: 32,
   cacheSizeBytes: 256 * 1024 * 1024,
-  codeSizeBytesMax: 512 * 1024,
+  codeSizeBytesMax: COMPILED_CODE_SIZE_BYTES_MAX,
   // A few milliseconds of the interpreter.
   pollIntervalGas: 1_000_000,
 };
@@ -54,8 +55,8 @@ const ATTEMPT_COUNT_MAX = 4;
 const ATTEMPT_FACTOR = 4;
 /** Code shorter than this is taken to be this long. */
 const CODE_SIZE_BYTES_MIN = 256;
-/** Answers taken at the beginning of a run: installing one takes some tens of microseconds. */
-const ANSWERS_PER_RUN = 8;
+/** Answers taken between two runs: installing one takes some tens of microseconds. */
+const ANSWERS_AT_ONCE = 8;
 /** Jumps to an entry that do not fit it, one after the other, before it is given up. */
 const MISS_COUNT_MAX = 256;
 /** Hand-overs between two looks at whether they are worth it, and the gas that each must bring: a call of JavaScript takes as long. */
@@ -127,13 +128,21 @@ export class TieredCompiler implements CodeListener {
   /** See {@link CodeListener}. @hot bench/evm/machine.bench.ts */
   onRunBegun(fork: Hardfork): void {
     this.#fork = fork;
+    this.takeAnswers();
+  }
+
+  /**
+   * Takes in some of what the compile thread has answered, and keeps to the bound; only between two runs. A thread that runs nothing
+   * calls it now and then: the compile thread answers all, and what nobody takes would pile up.
+   */
+  takeAnswers(): void {
     const { codes } = this.#thread;
     if (codes.clearCount !== this.#clearCount) {
       this.#loaded.clear();
       this.#deferred.length = 0;
       this.#clearCount = codes.clearCount;
     }
-    for (let i = 0; i < ANSWERS_PER_RUN; i++) {
+    for (let i = 0; i < ANSWERS_AT_ONCE; i++) {
       const answer = this.#link.receive();
       if (answer === null) break;
       this.#take(answer, false);

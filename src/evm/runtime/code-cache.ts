@@ -7,7 +7,7 @@ import { CODE_ENTRY, CONTEXT } from "#formats/memory/evm-arena.ts";
 import { instantiate } from "#wasm/loader.ts";
 import type { CoreExports } from "./core-module.ts";
 import { FUNCTION_TABLE_SIZE_MAX } from "./core-module.ts";
-import type { Arena } from "./range.ts";
+import type { Arena, ArenaRange } from "./range.ts";
 
 /** Compiled code as the cache takes it. */
 export type CompiledModule = {
@@ -95,11 +95,7 @@ export class CodeCache {
     const blocks = compiled.blocks === null ? 0 : this.#placeBlocks(compiled.blocks);
     const first = blocks === null ? null : this.#takeSlots(compiled.functionCount);
     if (blocks === null || first === null) return false;
-    const { memory, base } = this.#arena.range;
-    instantiate(compiled.module, {
-      env: { memory, base: constant(base), table: this.table, entryBase: constant(first) },
-      core: this.#core,
-    });
+    linkCompiled(compiled.module, { range: this.#arena.range, table: this.table, first, core: this.#core });
     this.#installed.set(entry, { first, count: compiled.functionCount });
     this.#arena.words32[(entry + CODE_ENTRY.blocks) >>> 2] = blocks;
     this.#arena.words32[(entry + CODE_ENTRY.entry) >>> 2] = first;
@@ -157,6 +153,20 @@ export class CodeCache {
   #setField(offset: number, value: number): void {
     this.#arena.words32[(this.#arena.range.base + offset) >>> 2] = value;
   }
+}
+
+/** Where a compiled module goes: its functions get places from `first` on in the table. */
+export type CompiledPlace = {
+  readonly range: ArenaRange;
+  readonly table: WebAssembly.Table;
+  readonly first: number;
+  readonly core: CoreExports;
+};
+
+/** Instantiates a compiled module, which puts its functions into the table. */
+export function linkCompiled(module: WebAssembly.Module, { range, table, first, core }: CompiledPlace): void {
+  const { memory, base } = range;
+  instantiate(module, { env: { memory, base: constant(base), table, entryBase: constant(first) }, core });
 }
 
 /** An immutable i32 for an import. */

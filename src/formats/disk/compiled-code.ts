@@ -29,7 +29,7 @@ export type CompiledCodeFile = {
   readonly fork: string;
   readonly form: "regions" | "dispatch";
   readonly functionCount: number;
-  /** Block numbers by place in the code; empty for regions. */
+  /** What `CODE_ENTRY.blocks` points to, by place in the code; empty where nothing is looked up. */
   readonly blocks: Uint16Array;
   /** Where the interpreter had entered a block when it was compiled: a bit for each byte of the code. */
   readonly visited: Uint8Array;

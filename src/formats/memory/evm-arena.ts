@@ -43,10 +43,6 @@ export const CONTEXT = {
   /** i32: used records of accounts, slots and transient slots. */
   accountCount: 368,
   slotCount: 372,
-  /** i32: calls until the next poll; counted down when a run has a deadline. */
-  pollCountdown: 376,
-  /** i32: the code of a halt's detail: opcode byte for INVALID_OPCODE; required operands for a stack halt. */
-  haltDetail: 380,
   /** i32: next free byte of the code region. */
   codeEnd: 384,
   /** i32: number of code entries in use. */
@@ -56,9 +52,7 @@ export const CONTEXT = {
   gasInterpreted: 400,
   /** i64: the part of `gasInterpreted` in code that is never compiled: creation code, and what the compiler refused. */
   gasUncompilable: 1088,
-  /** i64: side exits taken in all. */
-  exitCount: 408,
-  /** i64: gas between two polls inside a frame; 0 for a run without a deadline. */
+  /** i64: gas between two polls inside a frame; 0 when nobody wants to be asked. */
   pollInterval: 416,
   /** i32: the first status of EXHAUSTED or FAILED; ends the run whatever its frames answer. */
   failure: 424,
@@ -203,12 +197,8 @@ export const CODE_ENTRY = {
   entry: 12,
   /** i64: gas that the interpreter has burnt in it. */
   gasInterpreted: 16,
-  /** i64: at this much the compile thread is asked; the greatest i64 when it never shall be (again). */
+  /** i64: at this much the compile thread is asked; more than can be burnt when it never shall be (again). */
   gasThreshold: 24,
-  /** i32: side exits taken from the compiled code. */
-  exitCount: 32,
-  /** i32: transaction that used it last, for eviction. */
-  usedAt: 36,
   /** i32: number of the code in the tables of the JavaScript side. */
   id: 40,
   /** i32: address of a table with the compiled block of each byte of the code, 16 bits each; 0 for none. */
@@ -239,8 +229,6 @@ export const ACCOUNT = {
   codeHash: 80,
   /** i32: size of the code that the Host told, before the code itself was asked for; 0 when it was not asked. */
   toldCodeSize: 120,
-  /** i32: how often the storage was cleared in this transaction (creation over old storage, see EIP-7610). */
-  storageEpoch: 112,
   /** i32: size of the code in bytes, valid with `codeEntry`. */
   codeSize: 116,
   /** Word: the target of the delegation, valid with {@link ACCOUNT_FLAG_DELEGATED}. */
@@ -268,8 +256,6 @@ export const ACCOUNT_FLAG_LOADED = 64;
 export const ACCOUNT_FLAG_DELEGATED = 128;
 /** Its code was set by this transaction: the code entry has it, the Host does not. */
 export const ACCOUNT_FLAG_CODE_NEW = 256;
-/** Its storage in the Host does not count: it was created anew. */
-export const ACCOUNT_FLAG_STORAGE_CLEARED = 512;
 
 /** Fields of a slot record, persistent or transient. */
 export const SLOT = {

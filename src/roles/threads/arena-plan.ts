@@ -1,7 +1,7 @@
 // The arena: one shared memory in which every thread of a node has ranges of its own, so that the process stays within its
 // number of memories. Each thread has the same ranges, one behind the other, at its metrics index:
 //
-//   thread 0: keccak ▸ secp256k1 ▸ precompiles │ thread 1: keccak ▸ … │ … │ EVM of execute │ of read 0 │ of read 1 │ … │ of compile
+//   thread 0: keccak ▸ secp256k1 ▸ precompiles │ thread 1: keccak ▸ … │ … │ EVM of compile │ of execute │ of read 0 │ of read 1 │ …
 //
 // Behind them come the ranges in which threads run byte code, sized from the gas that a run may have. They take address space
 // at once and memory when a run touches them.

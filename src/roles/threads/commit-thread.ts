@@ -7,6 +7,7 @@
 import { assert, must } from "#base/assert.ts";
 import { bytesEqual } from "#base/bytes.ts";
 import { toHex } from "#base/hex.ts";
+import { dropOldest } from "#base/maps.ts";
 import { RingReader } from "#base/ring.ts";
 import { genesisHeader, parseGenesisDocument } from "#chain/genesis.ts";
 import type { Hash32 } from "#chain/primitives.ts";
@@ -36,6 +37,8 @@ const RECORDS_PER_TURN = 64;
 /** Sealed heads kept, so that a roll-back finds the block boundary before it. */
 const SEALED_HEAD_COUNT_MAX = 256;
 const INDEX_INTERVAL_MS = 5_000;
+/** Own checkpoints whose digests are compared with the signed ones. */
+const OWN_DIGEST_COUNT_MAX = 16;
 const CHECKPOINT_RETRY_MS = 1_000;
 /** Time between two looks at the durable mark by a checkpoint that waits for it. */
 const DURABLE_POLL_MS = 5;
@@ -256,7 +259,7 @@ class Committer {
     this.#checkpointSeconds.observe(outcome.seconds);
     this.#checkpointedVersion = checkpoint.version;
     this.#ownDigests.set(checkpoint.version, checkpoint.digest);
-    if (this.#ownDigests.size > 16) this.#ownDigests.delete(this.#ownDigests.keys().next().value ?? 0);
+    dropOldest(this.#ownDigests, OWN_DIGEST_COUNT_MAX);
     const { version, blockNumber, sizeBytes, keyCount } = checkpoint;
     logThrough(this.#port)("checkpoint_written", { version, block: blockNumber, bytes: sizeBytes, keys: keyCount });
     this.#port.post({ type: "checkpoint", checkpoint });

@@ -9,18 +9,16 @@ import { CodeCompiler } from "#evm/compiler/code-compiler.ts";
 import type { CompileAnswer } from "#evm/compiler/compile-link.ts";
 import type { CompileJob, CompileResult } from "#evm/compiler/compile-service.ts";
 import { CompiledStore } from "#evm/compiler/compiled-store.ts";
-import { CoreWarmUp } from "#evm/compiler/core-warm-up.ts";
 import { ModuleWarmer } from "#evm/compiler/module-warmer.ts";
+import { CoreWarmUp } from "#evm/core-warm-up.ts";
 import { attachMetrics } from "#observability/metrics.ts";
 import { RealDisk } from "#storage/real-disk.ts";
 import { COMPILED_DIRECTORY } from "../data-layout.ts";
 import { adoptCore } from "./adopt-core.ts";
 import { following } from "./following-counter.ts";
+import { WARM_UP_DELAY_MS } from "./idle-warm-up.ts";
 import { describeError, logThrough } from "./thread-loop.ts";
 import type { ThreadPort, ThreadStart } from "./thread-protocol.ts";
-
-/** The rest of the node starts first: it needs the cores more. */
-const WARM_UP_DELAY_MS = 500;
 
 /** Runs the compile thread; it ends with the process. Whatever happens to it, byte code goes on in the interpreter. */
 export async function runCompileThread(start: ThreadStart, port: ThreadPort): Promise<void> {

@@ -4,7 +4,7 @@ import { attachMetrics } from "#observability/metrics.ts";
 import type { TransactionPool } from "#sequencer/pool.ts";
 import type { ProducerCounters } from "#sequencer/producer-ports.ts";
 import type { StateTable } from "#state/table.ts";
-import { following } from "./following-counter.ts";
+import { following, paced } from "./following-counter.ts";
 import type { ThreadStart } from "./thread-protocol.ts";
 
 /** What the execute thread reports. */
@@ -14,8 +14,6 @@ export type ExecuteMeters = {
   admitted(): void;
   rejected(code: string): void;
 };
-
-const UPDATE_INTERVAL_MS = 50;
 
 /** Opens the thread's block of the metrics region. */
 export function openExecuteMeters(
@@ -48,18 +46,14 @@ export function openExecuteMeters(
   const codeBytes = metrics.gauge("code_bytes");
   const admitted = metrics.counter("txpool_admitted_total");
   metrics.gauge("state_records_capacity").set(table.recordCapacity);
-  let updatedAtMs = 0;
+  const gauges = [
+    () => pending.set(pool.size),
+    () => poolBytes.set(pool.sizeBytes),
+    () => records.set(table.keyCount),
+    () => codeBytes.set(table.plan.codeSizeBytes - table.freeCodeBytes),
+  ];
   return {
-    update() {
-      const nowMs = performance.now();
-      if (nowMs - updatedAtMs < UPDATE_INTERVAL_MS) return;
-      updatedAtMs = nowMs;
-      for (const bringUp of follow) bringUp();
-      pending.set(pool.size);
-      poolBytes.set(pool.sizeBytes);
-      records.set(table.keyCount);
-      codeBytes.set(table.plan.codeSizeBytes - table.freeCodeBytes);
-    },
+    update: paced([...follow, ...gauges]),
     admitted: () => admitted.add(1),
     rejected: (code) => metrics.counter("txpool_rejects_total", { code }).add(1),
   };

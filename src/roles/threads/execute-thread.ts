@@ -157,7 +157,7 @@ class Executor {
     this.#noteDurable();
     this.#expire();
     this.#meters.update();
-    this.#engine.updateMeters();
+    this.#engine.tend();
     if (this.#isDraining) return (await this.#producer.drain()) ? "stop" : 1;
     const sleepMs = await this.#step();
     return handled >= REQUESTS_PER_TURN ? 0 : sleepMs;

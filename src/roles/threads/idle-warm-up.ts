@@ -1,6 +1,9 @@
 // A warm-up in the idle time of a thread with an event loop: one step at a time, each after a pause in which the thread did no work of
 // its own. A thread that is never idle needs none: it has warmed up what it uses.
 
+/** Milliseconds before the first warm-ups: the rest of the node starts first, since it needs the cores more. */
+export const WARM_UP_DELAY_MS = 500;
+
 /** What is warmed up. */
 export type WarmUp = {
   readonly isDone: boolean;

@@ -10,18 +10,17 @@ import { attachMetrics, type Metrics } from "#observability/metrics.ts";
 import { adoptCore } from "./adopt-core.ts";
 import type { ArenaRange } from "./arena-plan.ts";
 import { PortLink } from "./compile-ports.ts";
-import { following } from "./following-counter.ts";
+import { following, paced } from "./following-counter.ts";
 import { warmUpWhenIdle } from "./idle-warm-up.ts";
 import type { ThreadStart } from "./thread-protocol.ts";
 
 /** An engine, and its metrics. */
 export type NodeEngine = {
   readonly engine: Engine;
-  /** Brings the metrics up to date; cheap when called too often. */
-  updateMeters(): void;
+  /** What is to be done between runs: takes compiled code in, brings the metrics up to date. Cheap when called too often. */
+  tend(): void;
 };
 
-const UPDATE_INTERVAL_MS = 50;
 /** Later than the interpreter and the recovery of senders, which every transaction needs. */
 const WARM_UP_PACE = { delayMs: 1_500, pauseMs: 50 } as const;
 /** Calls of each precompile: the first makes its kernel, and a few more the next tier's code. About 200 ms in all. */
@@ -36,7 +35,7 @@ export async function openNodeEngine(start: ThreadStart, spec: ChainSpec, range:
     const { createReferenceEngine } = await import("#evm/reference/engine.ts");
     const counted = countRuns(await createReferenceEngine(spec));
     const used = metrics.counter("engine_used_total", { kind: "reference" });
-    return { engine: counted.engine, updateMeters: paced([following(used, counted.runCount)]) };
+    return { engine: counted.engine, tend: paced([following(used, counted.runCount)]) };
   }
   adoptCore(start);
   const engine = await createWasmEngine(spec, {
@@ -47,7 +46,12 @@ export async function openNodeEngine(start: ThreadStart, spec: ChainSpec, range:
     const warmUp = new PrecompileWarmUp(start.core.fork, WARM_UP_ROUNDS);
     void warmUpWhenIdle(warmUp, () => engine.counters.runs, WARM_UP_PACE);
   }
-  return { engine, updateMeters: paced(followEngine(engine, metrics)) };
+  const updateMeters = paced(followEngine(engine, metrics));
+  const tend = () => {
+    engine.tiering?.takeAnswers();
+    updateMeters();
+  };
+  return { engine, tend };
 }
 
 // Of several read workers the first leaves code to the others.
@@ -106,14 +110,4 @@ function countRuns(engine: Engine): { readonly engine: Engine; readonly runCount
     },
   };
   return { engine: counted, runCount: () => count };
-}
-
-function paced(updates: readonly (() => void)[]): () => void {
-  let updatedAtMs = Number.NEGATIVE_INFINITY;
-  return () => {
-    const nowMs = performance.now();
-    if (nowMs - updatedAtMs < UPDATE_INTERVAL_MS) return;
-    updatedAtMs = nowMs;
-    for (const bringUp of updates) bringUp();
-  };
 }

@@ -161,7 +161,7 @@ class ReadWorker {
   /** One turn: replies of the pool, then some records. */
   turn(): Turn {
     this.#pool.poll();
-    this.#engine.updateMeters();
+    this.#engine.tend();
     for (let i = 0; i < RECORDS_PER_TURN; i++) {
       const message = this.#reader.tryRead();
       if (message === null) return IDLE_SLEEP_MS;

@@ -9,11 +9,10 @@ import { decodeTransaction, recoverSender, TransactionDecodeError, transactionHa
 import { RecoveryWarmUp } from "#crypto/recovery-warm-up.ts";
 import { ByteWriter } from "#formats/codec.ts";
 import { decodeTagged, encodeTagged, RequestMessage } from "#formats/memory/ring-messages.ts";
+import { WARM_UP_DELAY_MS } from "./idle-warm-up.ts";
 import { IDLE_SLEEP_MS, runLoopSync, runThread, type Turn } from "./thread-loop.ts";
 import type { ThreadPort, ThreadStart } from "./thread-protocol.ts";
 
-/** The rest of the node starts first: it needs the cores more. */
-const WARM_UP_DELAY_MS = 500;
 /** Recoveries between two looks for work: half a millisecond, once the kernel is warm. */
 const WARM_UP_STEP_COUNT = 12;
 

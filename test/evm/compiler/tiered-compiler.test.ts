@@ -251,6 +251,29 @@ describe("what is asked for", () => {
     });
   });
 
+  test("answers are taken where nothing runs, and the bound holds there", async () => {
+    const jobs = new HeldLink();
+    jobs.isOpen = true;
+    await withEngine({ link: jobs }, (engine) => callOften(engine, hostWith(BRANCHES), 0));
+    const result = runCompileJob(jobs.jobs[0] as CompileJob);
+    const sizeBytes = result.compiled?.sizeBytes ?? 0;
+    expect(sizeBytes).toBeGreaterThan(0);
+    const answers: CompileAnswer[] = Array.from({ length: 100 }, (_, i) => {
+      const codeHash = result.codeHash.slice() as typeof result.codeHash;
+      codeHash[0] = i;
+      return { kind: "result", result: { ...result, codeHash } };
+    });
+    const link = { request: () => expect.unreachable(), receive: () => answers.shift() ?? null };
+    await withEngine({ link, tiering: { cacheSizeBytes: 10 * sizeBytes } }, async (engine) => {
+      for (let turn = 0; turn < 100; turn++) {
+        engine.tiering?.takeAnswers();
+        expect(engine.tiering?.sizeBytes).toBeLessThanOrEqual(10 * sizeBytes);
+      }
+      expect(answers.length).toBe(0);
+      expect(engine.tiering?.sizeBytes).toBe(10 * sizeBytes);
+    });
+  });
+
   test("modules beyond the bound are forgotten, and results stay what they are", async () => {
     const link = new HeldLink();
     link.isOpen = true;

@@ -8,11 +8,11 @@ import type { Hardfork } from "#chain/hardforks.ts";
 import { type Address, ZERO_HASH } from "#chain/primitives.ts";
 import { KECCAK_EMPTY, keccak256 } from "#crypto/keccak256.ts";
 import type { StateSource } from "#state/source.ts";
-import type { BlockEnvironment, CallMessage } from "../engine.ts";
-import { OverlayHost } from "../overlay-host.ts";
-import type { ArenaRange } from "../runtime/range.ts";
-import type { EvmThread } from "../runtime/thread.ts";
-import { createWasmEngine, type WasmEngine } from "../wasm-engine.ts";
+import type { BlockEnvironment, CallMessage } from "./engine.ts";
+import { OverlayHost } from "./overlay-host.ts";
+import type { ArenaRange } from "./runtime/range.ts";
+import type { EvmThread } from "./runtime/thread.ts";
+import { createWasmEngine, type WasmEngine } from "./wasm-engine.ts";
 
 /** Calls in all: by then nothing gets faster. */
 const CALL_COUNT = 40;
@@ -103,11 +103,6 @@ export class CoreWarmUp {
   /** Where it runs. */
   get thread(): EvmThread {
     return this.#engine.thread;
-  }
-
-  /** What ran so far. */
-  get gasInterpreted(): number {
-    return this.#engine.counters.gasInterpreted;
   }
 
   /** Whether nothing is left to do. */
