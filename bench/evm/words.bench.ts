@@ -10,6 +10,7 @@ import * as bitwise from "#evm/words/bitwise.ts";
 import * as comparison from "#evm/words/comparison.ts";
 import { defineWordFunction } from "#evm/words/functions.ts";
 import { loadBytes, loadLimbs, storeBytes, storeLimbs } from "#evm/words/memory.ts";
+import * as signedDivision from "#evm/words/signed-division.ts";
 import { constantOf, constantWord, type Word } from "#evm/words/word.ts";
 import { ModuleBuilder } from "#wasm/assembler.ts";
 import { Code, i32, i64, type Var } from "#wasm/code.ts";
@@ -79,7 +80,7 @@ const PROGRAMS: readonly Program[] = [
   {
     name: "SDIV 256 / 100",
     y: bits(100),
-    emit: (code, links, x, y) => arithmetic.sdivWords(code, links, x, y),
+    emit: (code, links, x, y) => signedDivision.sdivWords(code, links, x, y),
     expected: (x, y) => unsigned(signed(x) / signed(y)),
   },
   {

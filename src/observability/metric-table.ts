@@ -96,7 +96,7 @@ export const METRIC_TABLE = {
   engine_handovers_total: counter("Frames handed over to compiled code while they ran in the interpreter."),
   engine_gas_total: counter("Gas charged in byte code, by what ran it.", { tier: ["interpreted", "compiled"] }),
   engine_exits_total: counter("Times that compiled code handed over to the interpreter.", {
-    reason: ["gas", "unvisited", "jump", "stack", "opcode", "size", "forced"],
+    reason: ["gas", "unvisited", "jump", "stack", "opcode", "size", "forced", "wide"],
   }),
   compile_jobs_total: counter("Byte codes sent to be compiled, or taken from disk, by what became of them.", {
     result: ["compiled", "refused", "failed", "dropped", "loaded"],

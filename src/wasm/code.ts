@@ -348,6 +348,22 @@ export class Code {
     return [low, high];
   }
 
+  /** The product of signed values: low and high half, new variables. */
+  mulWideSigned(a: Operand64, b: Operand64): [Var<"i64">, Var<"i64">] {
+    if (this.wideArithmetic) {
+      const [low, high] = [this.i64(), this.i64()];
+      push64(this.f, a);
+      push64(this.f, b);
+      this.f.op(I64.mulWideS);
+      this.pop([low, high]);
+      return [low, high];
+    }
+    const [low, high] = this.mulWide(a, b);
+    const correction = i64.add(i64.and(i64.shrS(a, 63), b), i64.and(i64.shrS(b, 63), a));
+    this.set(high, i64.sub(high, correction));
+    return [low, high];
+  }
+
   /** a · b + c + d of unsigned 64-bit values, which 128 bits hold: low and high half, new variables. */
   mulAdd(a: Operand64, b: Operand64, c: Operand64, d: Operand64 = 0n): [Var<"i64">, Var<"i64">] {
     if (!this.wideArithmetic) {

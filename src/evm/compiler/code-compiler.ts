@@ -12,7 +12,7 @@ import { CompileQueue, compileKey, type QueuedJob } from "./compile-queue.ts";
 import { type CompileJob, type CompileResult, type PublishedCode, publish, runCompileJob } from "./compile-service.ts";
 import type { CompiledStore } from "./compiled-store.ts";
 import type { ModuleWarmer } from "./module-warmer.ts";
-import { markVisitedBlocks, type VisitedBlocks, visitedBlocksOf } from "./visited-blocks.ts";
+import { markSeenPlaces, type SeenPlaces, seenPlacesOf } from "./seen-places.ts";
 
 /** What a compiler works with. */
 export type CodeCompilerParts<Source> = {
@@ -44,7 +44,7 @@ export type CompilerCounters = {
 };
 
 /** Codes of which it is remembered what was seen. */
-const VISITED_COUNT_MAX = 4_096;
+const SEEN_COUNT_MAX = 4_096;
 
 /** See the head of the file. */
 export class CodeCompiler<Source> {
@@ -61,7 +61,7 @@ export class CodeCompiler<Source> {
   readonly #parts: CodeCompilerParts<Source>;
   readonly #queue: CompileQueue<Source>;
   /** The least recently compiled first. */
-  readonly #visited = new Map<string, VisitedBlocks>();
+  readonly #seen = new Map<string, SeenPlaces>();
   #kept: Iterator<CompiledCodeFile> | null;
   #isDiskFailing = false;
 
@@ -94,14 +94,14 @@ export class CodeCompiler<Source> {
 
   #compile(given: CompileJob): void {
     if (this.#takeKept(given)) return;
-    const { job, visited } = this.#withAllSeen(given);
+    const { job, seen } = this.#withAllSeen(given);
     const { fork, codeHash, attempt } = job;
     try {
       const { bytes, ...result } = runCompileJob(job);
       this.counters.compileMs += result.compileMs;
       this.counters[result.compiled === null ? "refused" : "compiled"]++;
       this.#publish(result);
-      if (result.compiled !== null && bytes !== null) this.#keep(job, visited, result.compiled, bytes);
+      if (result.compiled !== null && bytes !== null) this.#keep(job, seen, result.compiled, bytes);
     } catch (error) {
       this.counters.failed++;
       this.#parts.onFailure(job, error);
@@ -121,25 +121,25 @@ export class CodeCompiler<Source> {
   }
 
   /** The job with everything that any thread has ever seen of the code, and that. */
-  #withAllSeen(job: CompileJob): { readonly job: CompileJob; readonly visited: VisitedBlocks } {
+  #withAllSeen(job: CompileJob): { readonly job: CompileJob; readonly seen: SeenPlaces } {
     const key = compileKey(job);
     const map = job.map.slice();
-    const seen = this.#visited.get(key);
-    if (seen !== undefined) markVisitedBlocks(map, seen);
-    const visited = visitedBlocksOf(map);
-    this.#remember(key, visited);
-    return { job: { ...job, map }, visited };
+    const before = this.#seen.get(key);
+    if (before !== undefined) markSeenPlaces(map, before);
+    const seen = seenPlacesOf(map);
+    this.#remember(key, seen);
+    return { job: { ...job, map }, seen };
   }
 
-  #remember(key: string, visited: VisitedBlocks): void {
-    this.#visited.delete(key);
-    this.#visited.set(key, visited);
-    dropOldest(this.#visited, VISITED_COUNT_MAX);
+  #remember(key: string, seen: SeenPlaces): void {
+    this.#seen.delete(key);
+    this.#seen.set(key, seen);
+    dropOldest(this.#seen, SEEN_COUNT_MAX);
   }
 
   #keep(
     { fork, codeHash }: CompileJob,
-    visited: VisitedBlocks,
+    seen: SeenPlaces,
     compiled: PublishedCode,
     module: Uint8Array<ArrayBuffer>,
   ): void {
@@ -152,7 +152,7 @@ export class CodeCompiler<Source> {
         form,
         functionCount,
         blocks: blocks ?? new Uint16Array(0),
-        visited,
+        seen,
         module,
       }),
     );
@@ -160,11 +160,11 @@ export class CodeCompiler<Source> {
 
   /** A job for what an earlier process compiled and this one has not seen. @returns whether that answers it */
   #takeKept(job: CompileJob): boolean {
-    if (this.#visited.has(compileKey(job))) return false;
+    if (this.#seen.has(compileKey(job))) return false;
     const file = this.#onDisk(() => this.#parts.store?.find(job)) ?? null;
     if (file === null) return false;
     if (job.entryPoints.length === 0) return this.#load(file);
-    this.#remember(compileKey(job), file.visited);
+    this.#remember(compileKey(job), file.seen);
     return false;
   }
 
@@ -175,10 +175,10 @@ export class CodeCompiler<Source> {
   }
 
   /** @returns whether it was of use */
-  #load({ codeHash, fork: forkName, form, functionCount, blocks, visited, module }: CompiledCodeFile): boolean {
+  #load({ codeHash, fork: forkName, form, functionCount, blocks, seen, module }: CompiledCodeFile): boolean {
     const fork = HARDFORKS.find((known) => known === forkName);
-    if (fork === undefined || this.#visited.has(compileKey({ fork, codeHash }))) return false;
-    this.#remember(compileKey({ fork, codeHash }), visited);
+    if (fork === undefined || this.#seen.has(compileKey({ fork, codeHash }))) return false;
+    this.#remember(compileKey({ fork, codeHash }), seen);
     this.counters.loaded++;
     const rest = { form, functionCount, blocks: blocks.length === 0 ? null : blocks, entries: [] };
     this.#publish({ fork, codeHash, attempt: 0, compiled: publish({ bytes: module, ...rest }), compileMs: 0 });

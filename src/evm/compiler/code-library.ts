@@ -16,8 +16,8 @@ export type CodeRecord = {
   isPending: boolean;
   /** The compiler does not take it. */
   isRefused: boolean;
-  /** Blocks that were seen when it was asked for last. */
-  visitedCount: number;
+  /** What had been seen of it when it was asked for last; see `seenCount`. */
+  seenCount: number;
   published: PublishedCode | null;
 };
 
@@ -56,7 +56,7 @@ export class CodeLibrary {
     const key = compileKey({ fork, codeHash });
     let record = this.#records.get(key);
     if (record === undefined) {
-      const flags = { attemptCount: 0, isPending: false, isRefused: false, visitedCount: 0 };
+      const flags = { attemptCount: 0, isPending: false, isRefused: false, seenCount: 0 };
       record = { fork, codeHash, ...flags, published: null };
       this.#isKnown[(codeHash[0]! << 8) | codeHash[1]!] = 1;
     } else this.#records.delete(key);

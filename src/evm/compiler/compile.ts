@@ -7,7 +7,7 @@
 // would take too long to compile, or become too long, is not compiled at all: the interpreter has it.
 
 import { must } from "#base/assert.ts";
-import { CODE_MAP_VISITED } from "#formats/memory/evm-arena.ts";
+import { CODE_MAP_VISITED, CODE_MAP_WIDE } from "#formats/memory/evm-arena.ts";
 import { ModuleBuilder } from "#wasm/assembler.ts";
 import { FUNCTION_SIZE_BYTES_MAX, FunctionEmitter, type FunctionIndex } from "#wasm/function-emitter.ts";
 import { PieceCutter } from "../bytecode/pieces.ts";
@@ -33,9 +33,10 @@ import {
 import { partition } from "./partition.ts";
 import { emitRegion } from "./region-emitter.ts";
 import { Routines } from "./routines.ts";
+import { wrongGuessCount } from "./seen-places.ts";
 
 /** Changes whenever the same byte code gives another module: compiled code on disk of another version is not loaded. */
-export const GENERATOR_VERSION = 3;
+export const GENERATOR_VERSION = 4;
 
 /** What to compile, and how. */
 export type CompileOptions = {
@@ -95,6 +96,11 @@ const EXPENSIVE_OPCODES: ReadonlySet<number> = new Set([
   0x02, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x1b, 0x1c, 0x1d, 0x20, 0x37, 0x39, 0x3c, 0x3e, 0x5e, 0xa0,
   0xa1, 0xa2, 0xa3, 0xa4,
 ]);
+/**
+ * Instructions of a routine that is still cloned into its callers, the first of these bounds by which the code unfolds: a call of
+ * a routine goes through memory, so long clones make mandelbrot 2.5 times faster, and with them snailtracer does not unfold.
+ */
+const CLONED_INSTRUCTION_COUNTS = [48, 16] as const;
 /** Work that is done to find routines, in all: the longest contracts of the benches take 27,000 (USDC) to 119,000 (Seaport). */
 const ROUTINE_WORK_MAX = 200_000;
 /**
@@ -103,6 +109,8 @@ const ROUTINE_WORK_MAX = 200_000;
  * half as long (Seaport whole: 734 KB, snailtracer: 671 KB).
  */
 const MODULE_SIZE_BYTES_MAX = 1_000_000;
+/** Heads of loops where a number was not below 2^64, before none is taken for one any more. */
+const WRONG_GUESS_COUNT_MAX = 3;
 /** Functions are written this much smaller when one came out too large. */
 const SHRINK_COUNT_MAX = 3;
 
@@ -144,7 +152,7 @@ function compileCost({ code, map }: PieceCutter, visitedOnly: boolean): number {
 const START: Point = { pc: 0, height: 0, isRelative: false, labels: [] };
 
 function compileRegions(cutter: PieceCutter, rules: Rules, options: CompileOptions): CompiledCode | null {
-  const units = unfold(cutter, options);
+  const units = unfoldWithin(cutter, options);
   if (units === null) return null;
   for (let shrink = 0; shrink < SHRINK_COUNT_MAX; shrink++) {
     const plan = planRegions(units, REGION_SIZE_BYTES_MAX >> shrink);
@@ -155,16 +163,29 @@ function compileRegions(cutter: PieceCutter, rules: Rules, options: CompileOptio
   return null;
 }
 
+function unfoldWithin(cutter: PieceCutter, options: CompileOptions): Map<string, Region> | null {
+  for (const clonedInstructionCountMax of CLONED_INSTRUCTION_COUNTS) {
+    const units = unfold(cutter, options, clonedInstructionCountMax);
+    if (units !== null) return units;
+  }
+  return null;
+}
+
 /**
  * What is reached without a call from each point where the driver or a caller may enter, by the point's key; the start comes first.
  * @returns null when it is too much, or too high a stack for variables
  */
-function unfold(cutter: PieceCutter, options: CompileOptions): Map<string, Region> | null {
+function unfold(
+  cutter: PieceCutter,
+  options: CompileOptions,
+  clonedInstructionCountMax: number,
+): Map<string, Region> | null {
   const forceExit = options.forceExit && (({ pc }: Point) => options.forceExit!(pc));
-  const routines = new Routines(cutter, { forceExit, work: new Work(ROUTINE_WORK_MAX) });
+  const clones = { forceExit, clonedInstructionCountMax };
+  const routines = new Routines(cutter, { ...clones, work: new Work(ROUTINE_WORK_MAX) });
   const workMax = Math.min(UNFOLD_WORK_MAX, Math.max(UNFOLD_WORK_MIN, WORK_PER_BYTE_MAX * cutter.code.length));
   const work = new Work(workMax);
-  const limits = { sizeBytesMax: UNIT_SIZE_BYTES_MAX, forceExit, routines, isRoutine: false, work };
+  const limits = { ...clones, sizeBytesMax: UNIT_SIZE_BYTES_MAX, routines, isRoutine: false, work };
   const units = new Map<string, Region>();
   // The start comes off the list first, so that it is function 0.
   const pending = [...options.entryPoints, START];
@@ -224,6 +245,7 @@ function emitRegions(
   const functions = regions.map(() => module.declareFunction(REGION_FUNCTION));
   const table = module.defineTable(regions.length);
   module.addElements(table, 0, functions);
+  const guesses = wrongGuessCount(cutter.map) < WRONG_GUESS_COUNT_MAX;
   let sizeBytes = 0;
   for (const [number, region] of regions.entries()) {
     const flow = analyzeFlow(region);
@@ -233,6 +255,7 @@ function emitRegions(
       regionAt: (point) => byPoint.get(pointKey(point)) ?? null,
       regions: table,
       regionOf: (root) => must(byRoot.get(root), "a node outside a region is the root of another"),
+      mayGuess: (pc) => guesses && (cutter.map[pc]! & CODE_MAP_WIDE) === 0,
       behindFrame: (node) => pointBehindFrame(node, cutter),
       routine: (pc) => {
         const routine = must(byPoint.get(pointKey(relativePoint(pc))), "a routine that is called has a region");

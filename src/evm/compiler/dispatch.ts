@@ -11,6 +11,7 @@ import { Code, i32, i64, type Operand32, type Var } from "#wasm/code.ts";
 import type { FunctionEmitter, Label } from "#wasm/function-emitter.ts";
 import type { Instruction, Piece, PieceCutter } from "../bytecode/pieces.ts";
 import { STACK_WORD_COUNT_MAX } from "../gas/rules.ts";
+import { reachOf } from "../opcodes/stack.ts";
 import { TO_ENTRY } from "../runtime/status.ts";
 import { conditionOf } from "../words/comparison.ts";
 import { loadLimbs, storeLimbs } from "../words/memory.ts";
@@ -385,11 +386,11 @@ function usedSlots(piece: Piece): boolean[] {
   };
   for (const { opcode } of piece.instructions) {
     if (opcode.kind === "dup") {
-      use(stack[stack.length - (opcode.byte - 0x7f)]!);
+      use(stack.at(-reachOf(opcode.byte))!);
       stack.push(-1);
     } else if (opcode.kind === "swap") {
       const top = stack.length - 1;
-      const other = top - (opcode.byte - 0x8f);
+      const other = top - reachOf(opcode.byte);
       use(stack[top]!);
       use(stack[other]!);
       [stack[other], stack[top]] = [stack[top]!, stack[other]!];

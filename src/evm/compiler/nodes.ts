@@ -7,6 +7,7 @@ import { assert } from "#base/assert.ts";
 import type { ExitReason } from "#formats/memory/evm-arena.ts";
 import type { Instruction, Piece, PieceCutter } from "../bytecode/pieces.ts";
 import { STACK_WORD_COUNT_MAX } from "../gas/rules.ts";
+import { reachOf } from "../opcodes/stack.ts";
 
 /** A stack slot while a piece is followed without running it. */
 export type SlotFate = {
@@ -136,6 +137,8 @@ export type ExploreLimits = {
   readonly forceExit: ((point: Point) => boolean) | null;
   /** What functions inside the code do; null to clone them all. */
   readonly routines: { at(pc: number): RoutineAnswer } | null;
+  /** A routine that calls none and has no more instructions than this is cloned into its callers. */
+  readonly clonedInstructionCountMax: number;
   /** Whether only a routine is wanted, without calls of contracts and edges to other regions. */
   readonly isRoutine: boolean;
   /** Counted up; nothing is explored when it is over. */
@@ -151,9 +154,6 @@ const SLOTS_PER_WORK = 4;
 /** What the charge and the edges of a node take, and a word that goes to its home, in bytes of WebAssembly. */
 const NODE_SIZE_BYTES = 60;
 const MOVED_WORD_SIZE_BYTES = 20;
-
-/** A routine that is no longer than this is cloned into its callers. */
-const CLONED_INSTRUCTION_COUNT_MAX = 16;
 
 /** The place behind a jump, whatever lies on the stack. */
 export function relativePoint(pc: number): Point {
@@ -270,7 +270,7 @@ class Explorer {
   /** The call that a jump is, when a routine begins at its target and the place to return to lies on the stack. */
   #callOf(node: Node, target: number): Edge | null {
     const cutter = this.#cutter;
-    const { routines } = this.#limits;
+    const { routines, clonedInstructionCountMax } = this.#limits;
     // A jump to a place where something returns to is a return.
     if (routines === null || !cutter.isVisited(target) || cutter.isReturnLabel(BigInt(target))) return null;
     if (!node.fates.some(({ constant }) => constant !== null && cutter.isReturnLabel(constant))) return null;
@@ -280,7 +280,7 @@ class Explorer {
     const constant = node.fates.at(-routine.labelDepth)?.constant ?? null;
     if (constant === null || !cutter.isJumpDestination(constant) || constant === BigInt(target)) return null;
     const label = Number(constant);
-    if (routine.isLeaf && routine.instructionCount <= CLONED_INSTRUCTION_COUNT_MAX) return null;
+    if (routine.isLeaf && routine.instructionCount <= clonedInstructionCountMax) return null;
     const fates = behindCall(node, routine);
     if (fates === null || !cutter.isVisited(label)) return null;
     return { kind: "call", routine, label, next: this.#follow({ ...node, fates }, label) };
@@ -407,10 +407,10 @@ function follow(stack: SlotFate[], { pc, opcode, immediate }: Instruction): void
       stack.push({ constant: BigInt(pc), origin: -1 });
       break;
     case "dup":
-      stack.push({ constant: stack[stack.length - (byte - 0x7f)]!.constant, origin: -1 });
+      stack.push({ constant: stack.at(-reachOf(byte))!.constant, origin: -1 });
       break;
     case "swap": {
-      const other = stack.length - 1 - (byte - 0x8f);
+      const other = stack.length - 1 - reachOf(byte);
       const top = stack.length - 1;
       [stack[other], stack[top]] = [stack[top]!, stack[other]!];
       break;

@@ -3,6 +3,7 @@
 
 import type { Code, Var } from "#wasm/code.ts";
 import type { Instruction } from "../bytecode/pieces.ts";
+import { reachOf } from "../opcodes/stack.ts";
 import { constantWord, type Limb, type Word } from "../words/word.ts";
 import type { SlotFate } from "./nodes.ts";
 
@@ -88,11 +89,11 @@ export class OperandStack {
         words.pop();
         return true;
       case "dup":
-        words.push(words[words.length - (byte - 0x7f)]!);
+        words.push(words.at(-reachOf(byte))!);
         return true;
       case "swap": {
         const top = words.length - 1;
-        const other = top - (byte - 0x8f);
+        const other = top - reachOf(byte);
         [words[other], words[top]] = [words[top]!, words[other]!];
         return true;
       }

@@ -8,7 +8,13 @@
 // the interpreter goes on, or another region by a tail call, or the caller of the routine at the place that its status names.
 
 import { assert } from "#base/assert.ts";
-import { CODE_MAP_JUMPDEST, type ExitReason, FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
+import {
+  CODE_MAP_JUMPDEST,
+  CODE_MAP_WIDE,
+  type ExitReason,
+  FRAME,
+  WORD_SIZE_BYTES,
+} from "#formats/memory/evm-arena.ts";
 import { Code, i32, i64, type Var } from "#wasm/code.ts";
 import type { FunctionEmitter, FunctionIndex, Label, TableIndex } from "#wasm/function-emitter.ts";
 import type { Instruction } from "../bytecode/pieces.ts";
@@ -16,12 +22,14 @@ import { STACK_WORD_COUNT_MAX } from "../gas/rules.ts";
 import type { FrameOpcode } from "../opcodes/opcode.ts";
 import { TO_ENTRY, TO_INTERPRETER } from "../runtime/status.ts";
 import { conditionOf } from "../words/comparison.ts";
+import { orAll } from "../words/limbs.ts";
 import { storeLimbs } from "../words/memory.ts";
-import type { Word } from "../words/word.ts";
+import type { Limb, Word } from "../words/word.ts";
 import { CompiledFrame, exitNumber, REGION_FUNCTION } from "./compiled-frame.ts";
 import { leaveToInterpreter } from "./entry.ts";
 import { changedSlots, type Flow, type FlowNode } from "./flow.ts";
 import type { ModuleParts } from "./module-parts.ts";
+import { narrowSlots } from "./narrow-slots.ts";
 import { type Edge, type Node, type Point, type Region, type Routine, resultSlots } from "./nodes.ts";
 import {
   joinKnowledge,
@@ -43,6 +51,8 @@ export interface RegionLinks {
   regionOf(root: Node): number;
   /** The point behind a node that ends with a call. */
   behindFrame(node: Node): Point;
+  /** Whether slots at the head of a loop there may be taken for numbers below 2^64. */
+  mayGuess(pc: number): boolean;
   /** The region function of a routine, and its number. */
   routine(pc: number): { readonly index: FunctionIndex; readonly number: number };
 }
@@ -81,6 +91,7 @@ class RegionEmitter {
   /** Slots below are neither looked at nor changed. */
   readonly #lowestSlot: number;
   readonly #changed = new Set<number>();
+  readonly #narrowSlots: ReadonlyMap<FlowNode, readonly number[]>;
   readonly #knowledge = new Map<FlowNode, SlotKnowledge[]>();
   readonly #labels = new Map<FlowNode, Label>();
   readonly #exits: Label[] = [];
@@ -105,6 +116,7 @@ class RegionEmitter {
     this.#exit = code.i32();
     this.#condition = code.i32();
     for (const node of region.nodes) for (const slot of changedSlots(node)) this.#changed.add(slot);
+    this.#narrowSlots = narrowSlots(flow);
   }
 
   emit(): void {
@@ -205,7 +217,27 @@ class RegionEmitter {
     for (const slot of flow.changedSlots) if (slot < knowledge.length) knowledge[slot] = UNKNOWN_SLOT;
     this.#code.f.loop((label) => {
       this.#labels.set(flow, label);
+      if (this.#links.mayGuess(flow.node.point.pc)) this.#guess(flow, knowledge);
       this.#emitWithin(flow, 0);
+    });
+  }
+
+  /** Leaves when a slot that is taken for a number below 2^64 holds none; behind it such slots have one limb. */
+  #guess(flow: FlowNode, knowledge: SlotKnowledge[]): void {
+    const code = this.#code;
+    const upper: Limb[] = [];
+    for (const slot of this.#narrowSlots.get(flow) ?? []) {
+      const known = knowledge[slot]!;
+      if (slot < this.#lowestSlot || known.limbs.slice(1).every((limb) => limb !== null)) continue;
+      upper.push(...this.#homes.word(slot, known).slice(1));
+      knowledge[slot] = { ...known, limbs: [known.limbs[0]!, 0n, 0n, 0n] };
+    }
+    if (upper.length === 0) return;
+    code.if(i64.ne(orAll(upper), 0), () => {
+      const { pc, height } = flow.node.point;
+      const place = code.i32(i32.add(i32.load(this.#frame.frame, FRAME.codeMap), pc));
+      code.store8(place, 0, i32.or(i32.load8(place), CODE_MAP_WIDE));
+      this.#exitTo(height, pc, "wide");
     });
   }
 

@@ -52,7 +52,7 @@ export class Routines {
   #brokenOffCount = 0;
 
   /** @param limits.work what may be done to find them; what is not found by then is none */
-  constructor(cutter: PieceCutter, limits: Pick<ExploreLimits, "forceExit" | "work">) {
+  constructor(cutter: PieceCutter, limits: Pick<ExploreLimits, "forceExit" | "clonedInstructionCountMax" | "work">) {
     this.#cutter = cutter;
     this.#limits = { ...limits, sizeBytesMax: ROUTINE_SIZE_BYTES_MAX, routines: this, isRoutine: true };
   }

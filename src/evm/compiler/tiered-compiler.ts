@@ -28,6 +28,7 @@ import type { CompileAnswer, CompileLink } from "./compile-link.ts";
 import { COMPILED_CODE_SIZE_BYTES_MAX } from "./compile-service.ts";
 import { EntrySampler, labelAt, type StackWords } from "./entry-sampler.ts";
 import type { Point } from "./nodes.ts";
+import { seenCount } from "./seen-places.ts";
 
 /** How eager tiering is. */
 export type TieringOptions = {
@@ -195,7 +196,7 @@ export class TieredCompiler implements CodeListener {
     const { record } = loaded;
     if (!record.isPending && !record.isRefused && record.attemptCount < ATTEMPT_COUNT_MAX) {
       // Where nothing new was seen, the interpreter had other reasons to run.
-      const isNew = record.attemptCount === 0 || this.#visitedCount(loaded) > record.visitedCount;
+      const isNew = record.attemptCount === 0 || this.#seenCount(loaded) > record.seenCount;
       if (isNew) this.#request(loaded, []);
     }
     this.#raiseThreshold(loaded);
@@ -372,7 +373,7 @@ export class TieredCompiler implements CodeListener {
     const { bytes } = this.#thread.arena;
     const { record, code, map, sizeBytes } = loaded;
     const { fork, codeHash, attemptCount } = record;
-    record.visitedCount = this.#visitedCount(loaded);
+    record.seenCount = this.#seenCount(loaded);
     record.isPending = true;
     record.attemptCount++;
     loaded.polledGas = 0;
@@ -388,11 +389,8 @@ export class TieredCompiler implements CodeListener {
     });
   }
 
-  #visitedCount({ map, sizeBytes }: Loaded): number {
-    const { bytes } = this.#thread.arena;
-    let count = 0;
-    for (let at = map; at < map + sizeBytes; at++) if ((bytes[at]! & CODE_MAP_VISITED) !== 0) count++;
-    return count;
+  #seenCount({ map, sizeBytes }: Loaded): number {
+    return seenCount(this.#thread.arena.bytes.subarray(map, map + sizeBytes));
   }
 
   /** Gas in the interpreter before the next compilation. */

@@ -10,11 +10,10 @@ import {
   modWords,
   mulModWords,
   mulWords,
-  sdivWords,
-  smodWords,
   subWords,
 } from "../words/arithmetic.ts";
 import { signExtendWord } from "../words/bitwise.ts";
+import { sdivWords, smodWords } from "../words/signed-division.ts";
 import type { Word } from "../words/word.ts";
 import type { Opcode, OpcodeContext } from "./opcode.ts";
 import { always, limbOf, row, scheduled, TIER } from "./row.ts";

@@ -34,6 +34,11 @@ export function immediateSizeBytes(byte: number): number {
   return byte >= 0x60 && byte <= 0x7f ? byte - 0x5f : 0;
 }
 
+/** How deep DUP1 to DUP16 and SWAP1 to SWAP16 reach: 1 to 16. */
+export function reachOf(byte: number): number {
+  return ((byte - 0x80) & (REACH_MAX - 1)) + 1;
+}
+
 function jump(row: Pick<StructuralOpcode, "kind" | "byte" | "name" | "inputs" | "gas">): StructuralOpcode {
   return { ...row, outputs: 0, exists: always, startsSegment: true };
 }

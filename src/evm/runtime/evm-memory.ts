@@ -1,6 +1,6 @@
 // A frame's memory: growth and its price, copies from call data, code and return data, and the frame's output.
 
-import { CONTEXT, FRAME } from "#formats/memory/evm-arena.ts";
+import { CONTEXT, FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
 import { type Code, i32, i64, type Operand32, type Operand64, type Var } from "#wasm/code.ts";
 import { loadBytes } from "../words/memory.ts";
 import type { Core, CoreFunction } from "./core.ts";
@@ -10,6 +10,8 @@ import { returnHalt, wordParam, wordsOf } from "./word-memory.ts";
 /** Memory of this size costs more than 2^53 gas. */
 const UNPAYABLE_SIZE_BYTES = 1n << 36n;
 const LARGE_GAS = 1n << 53n;
+/** Up to here words are cleared by stores. */
+const STORED_SIZE_BYTES_MAX = 128;
 
 /** Defines the links of this subject. */
 export function defineEvmMemory(core: Core): void {
@@ -55,19 +57,38 @@ function emitExpand(core: Core, code: Code): void {
   });
   const words = code.i64(wordsOf(end));
   const oldWords = code.i64(i64.shrU(oldSize, 5));
-  const { memoryWord, memoryQuadDivisor } = core.rules.gas;
-  const price = (count: Var<"i64">) =>
-    i64.add(i64.mul(count, memoryWord), i64.divU(i64.mul(count, count), memoryQuadDivisor));
-  charge(code, gas, i64.sub(price(words), price(oldWords)));
+  charge(code, gas, i64.sub(memoryPrice(core, words), memoryPrice(core, oldWords)));
   const newEnd = code.i64(i64.add(i64.extend(i32.load(frame, FRAME.memory)), i64.shl(words, 5)));
   code.if(i64.gtU(newEnd, i64.extend(core.field(CONTEXT.memoriesEnd))), () => {
     core.fail(code, EXHAUSTED);
     returnHalt(code, EXHAUSTED);
   });
   const start = code.i32(i32.add(i32.load(frame, FRAME.memory), i32.wrap(oldSize)));
-  code.fill(start, 0, i32.sub(i32.wrap(newEnd), start));
+  clear(code, start, code.i32(i32.wrap(newEnd)));
   code.store32(frame, FRAME.memorySize, i32.wrap(i64.shl(words, 5)));
   code.return(gas);
+}
+
+function memoryPrice(core: Core, wordCount: Var<"i64">): Operand64 {
+  const { memoryWord, memoryQuadDivisor } = core.rules.gas;
+  const square = i64.mul(wordCount, wordCount);
+  const shift = Math.log2(memoryQuadDivisor);
+  // Divisions by constants are not made into shifts.
+  const quotient = Number.isInteger(shift) ? i64.shrU(square, shift) : i64.divU(square, memoryQuadDivisor);
+  return i64.add(i64.mul(wordCount, memoryWord), quotient);
+}
+
+/** Zeroes whole words. Filling costs as much as storing a few words. */
+function clear(code: Code, start: Var<"i32">, end: Var<"i32">): void {
+  const size = code.i32(i32.sub(end, start));
+  code.if(i32.gtU(size, STORED_SIZE_BYTES_MAX), () => {
+    code.fill(start, 0, size);
+    code.set(start, end);
+  });
+  code.while(i32.ltU(start, end), () => {
+    for (let offset = 0; offset < WORD_SIZE_BYTES; offset += 8) code.store64(start, offset, 0);
+    code.set(start, i32.add(start, WORD_SIZE_BYTES));
+  });
 }
 
 function emitCopyPadded(code: Code): void {

@@ -1,7 +1,7 @@
-// KECCAK256 and its cache: hashes of 64 bytes, which name the slots of mappings, are kept with their preimages and answered
-// after a full comparison. An ERC-20 transfer between known accounts then hashes nothing.
+// KECCAK256 and its caches: hashes of two words, which name the slots of mappings, and of one, which name those of arrays, are kept with
+// their preimages and answered after a full comparison. An ERC-20 transfer between known accounts then hashes nothing.
 
-import { CONTEXT, FRAME } from "#formats/memory/evm-arena.ts";
+import { CONTEXT, FRAME, WORD_SIZE_BYTES } from "#formats/memory/evm-arena.ts";
 import { type Code, i32, i64, type Var } from "#wasm/code.ts";
 import type { FunctionIndex } from "#wasm/function-emitter.ts";
 import { loadBytes } from "../words/memory.ts";
@@ -9,10 +9,13 @@ import type { Core } from "./core.ts";
 import { charge, expandOrReturn } from "./evm-memory.ts";
 import { copyWord, wordsOf } from "./word-memory.ts";
 
-/** Size of an entry of the cache: preimage, hash. */
-export const KECCAK_CACHE_ENTRY_SIZE_BYTES = 96;
+/** Words of a preimage that is kept. */
+type CachedWordCount = 1 | 2;
 
-const PREIMAGE_SIZE_BYTES = 64;
+/** Size of an entry of a cache: preimage, hash. */
+export function keccakEntrySizeBytes(wordCount: CachedWordCount): number {
+  return (wordCount + 1) * WORD_SIZE_BYTES;
+}
 
 /** Odd constants without pattern, for mixing. */
 const MIXERS = [0x9e3779b97f4a7c15n, 0xbf58476d1ce4e5b9n, 0x94d049bb133111ebn, 0xd6e8feb86659fd93n] as const;
@@ -52,30 +55,49 @@ function emitHash(core: Core, code: Code, sponge: FunctionIndex): void {
   const address = code.param(0, "i32");
   const size = code.param(1, "i32");
   const output = code.param(2, "i32");
-  code.if(i32.ne(size, PREIMAGE_SIZE_BYTES), () => {
-    code.call(sponge, address, size, output, 0);
-    code.return();
-  });
-  const entry = code.i32(cacheEntry(core, code, address));
-  const limb = (at: Var<"i32">, index: number) => i64.load(at, 8 * index);
-  let difference = i64.xor(limb(address, 0), limb(entry, 0));
-  for (let i = 1; i < 8; i++) difference = i64.or(difference, i64.xor(limb(address, i), limb(entry, i)));
-  // An entry that was never written has a hash of zeroes.
-  code.if(i32.and(i64.eqz(difference), i64.ne(limb(entry, 8), 0)), () => {
-    copyWord(code, { address: output, offset: 0 }, { address: entry, offset: PREIMAGE_SIZE_BYTES });
-    code.return();
-  });
-  for (const half of [0, 32]) copyWord(code, { address: entry, offset: half }, { address, offset: half });
+  for (const wordCount of [2, 1] as const) {
+    code.if(i32.eq(size, wordCount * WORD_SIZE_BYTES), () => {
+      const entry = code.i32(cacheEntry(core, code, address, wordCount));
+      answerCached(code, { address, entry, output }, wordCount);
+      for (let word = 0; word < wordCount; word++) {
+        const offset = word * WORD_SIZE_BYTES;
+        copyWord(code, { address: entry, offset }, { address, offset });
+      }
+      code.call(sponge, address, size, output, 0);
+      copyWord(code, { address: entry, offset: wordCount * WORD_SIZE_BYTES }, { address: output, offset: 0 });
+      code.return();
+    });
+  }
   code.call(sponge, address, size, output, 0);
-  copyWord(code, { address: entry, offset: PREIMAGE_SIZE_BYTES }, { address: output, offset: 0 });
 }
 
-function cacheEntry(core: Core, code: Code, address: Var<"i32">) {
+/** Returns when the entry is that of the preimage at `address`. */
+function answerCached(
+  code: Code,
+  at: { readonly address: Var<"i32">; readonly entry: Var<"i32">; readonly output: Var<"i32"> },
+  wordCount: CachedWordCount,
+): void {
+  const { address, entry, output } = at;
+  const hash = wordCount * WORD_SIZE_BYTES;
+  let difference = i64.xor(i64.load(address), i64.load(entry));
+  for (let offset = 8; offset < hash; offset += 8) {
+    difference = i64.or(difference, i64.xor(i64.load(address, offset), i64.load(entry, offset)));
+  }
+  // An entry that was never written has a hash of zeroes.
+  code.if(i32.and(i64.eqz(difference), i64.ne(i64.load(entry, hash), 0)), () => {
+    copyWord(code, { address: output, offset: 0 }, { address: entry, offset: hash });
+    code.return();
+  });
+}
+
+function cacheEntry(core: Core, code: Code, address: Var<"i32">, wordCount: CachedWordCount) {
   const pair = (index: 0 | 1 | 2 | 3) => {
     const first = code.i64(i64.load(address, 16 * index));
     return foldLimbs(core, code, first, code.i64(i64.load(address, 16 * index + 8)), index);
   };
-  const mixed = i64.xor(i64.xor(pair(0), pair(1)), i64.xor(pair(2), pair(3)));
-  const index = i32.and(i32.wrap(mixed), core.field(CONTEXT.keccakCacheMask));
-  return i32.add(core.field(CONTEXT.keccakCache), i32.mul(index, KECCAK_CACHE_ENTRY_SIZE_BYTES));
+  const first = i64.xor(pair(0), pair(1));
+  const mixed = wordCount === 1 ? first : i64.xor(first, i64.xor(pair(2), pair(3)));
+  const index = i32.and(i32.wrap(mixed), core.field(CONTEXT.keccakMask));
+  const entries = core.field(wordCount === 1 ? CONTEXT.keccakWords : CONTEXT.keccakPairs);
+  return i32.add(entries, i32.mul(index, keccakEntrySizeBytes(wordCount)));
 }

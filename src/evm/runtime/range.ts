@@ -15,7 +15,7 @@ import {
 } from "#formats/memory/evm-arena.ts";
 import { KECCAK_SCRATCH_SIZE_BYTES } from "#wasm/kernels/keccak.ts";
 import { createMemory, PAGE_SIZE_BYTES } from "#wasm/loader.ts";
-import { KECCAK_CACHE_ENTRY_SIZE_BYTES } from "./hashing.ts";
+import { keccakEntrySizeBytes } from "./hashing.ts";
 
 /** Part of a shared memory that one thread owns. */
 export type ArenaRange = {
@@ -129,8 +129,9 @@ function layOutRegions(layout: Layout, end: number, sizeBytes: number): void {
   layout.region(CONTEXT.code, CONTEXT.codeCapacityEnd, sizeBytes / 8);
   layout.set(CONTEXT.codeEnd, layout.field(CONTEXT.code));
   layout.region(CONTEXT.returnDataRegion, CONTEXT.returnDataCapacityEnd, sizeBytes / 32);
-  layout.set(CONTEXT.keccakCache, layout.take(KECCAK_CACHE_ENTRY_COUNT * KECCAK_CACHE_ENTRY_SIZE_BYTES));
-  layout.set(CONTEXT.keccakCacheMask, KECCAK_CACHE_ENTRY_COUNT - 1);
+  layout.set(CONTEXT.keccakPairs, layout.take(KECCAK_CACHE_ENTRY_COUNT * keccakEntrySizeBytes(2)));
+  layout.set(CONTEXT.keccakWords, layout.take(KECCAK_CACHE_ENTRY_COUNT * keccakEntrySizeBytes(1)));
+  layout.set(CONTEXT.keccakMask, KECCAK_CACHE_ENTRY_COUNT - 1);
   // Words are read up to 32 bytes past the end of what is checked.
   layout.region(CONTEXT.memories, CONTEXT.memoriesEnd, end - layout.free - 64);
 }
@@ -142,7 +143,8 @@ function clearTables(layout: Layout, bytes: Uint8Array): void {
     [CONTEXT.slotIndex, CONTEXT.slotIndexMask, INDEX_ENTRY_SIZE_BYTES],
     [CONTEXT.codeIndex, CONTEXT.codeIndexMask, 4],
     // A thread that was ended while it hashed may have left a preimage with another's hash.
-    [CONTEXT.keccakCache, CONTEXT.keccakCacheMask, KECCAK_CACHE_ENTRY_SIZE_BYTES],
+    [CONTEXT.keccakPairs, CONTEXT.keccakMask, keccakEntrySizeBytes(2)],
+    [CONTEXT.keccakWords, CONTEXT.keccakMask, keccakEntrySizeBytes(1)],
   ] as const;
   for (const [index, mask, entrySizeBytes] of indexes) {
     const start = layout.field(index);

@@ -4,7 +4,7 @@
 import { type Code, i32, i64, type Operand64, type Value, type Var } from "#wasm/code.ts";
 import type { FunctionIndex } from "#wasm/function-emitter.ts";
 import type { Links } from "../runtime/links.ts";
-import { andWords, isNonNegative, sarConstant, shlConstant, shlWords, shrConstant, signOf } from "./bitwise.ts";
+import { andWords, shlConstant, shlWords, shrConstant } from "./bitwise.ts";
 import { isZeroWord } from "./comparison.ts";
 import {
   addLimbs,
@@ -15,9 +15,11 @@ import {
   isNarrow,
   keepResult,
   mapWord,
+  mayBeSignedNarrow,
   newVariables,
   orAll,
   popWord,
+  signDifferences,
   subLimbs,
 } from "./limbs.ts";
 import { constantOf, constantWord, type Limb, limbCount, narrowWord, type Word } from "./word.ts";
@@ -47,9 +49,39 @@ export function mulWords(code: Code, links: Links, a: Word, b: Word): Word {
   if (y === 0n) return ZERO;
   const power = y === null ? null : logarithm(y);
   if (power !== null) return shlConstant(code, power, a);
-  const fast = (result: readonly Var<"i64">[]) => assignLimbs(code, result, code.mulWide(a[0], b[0]));
+  const high = highLimbs([a, b]);
   if (isNarrow(a) && isNarrow(b)) return [...code.mulWide(a[0], b[0]), 0n, 0n];
-  return whenNarrow(code, [a, b], fast, links.mul);
+  if (high === null) return mulSigned(code, links, a, b);
+  const result = newVariables(code, 4);
+  code.scope(() => {
+    code.if(
+      i64.eqz(orAll(high)),
+      () => assignLimbs(code, result, code.mulWide(a[0], b[0])),
+      () => assignLimbs(code, result, mulSigned(code, links, a, b)),
+    );
+  });
+  return mapWord((i) => result[i]!);
+}
+
+// Numbers with a sign are often small ones.
+function mulSigned(code: Code, links: Links, a: Word, b: Word): Word {
+  if (!mayBeSignedNarrow(a) || !mayBeSignedNarrow(b)) return callWord(code, links.mul, [a, b]);
+  const result = newVariables(code, 4);
+  code.scope(() => {
+    code.if(
+      i64.eqz(orAll(signDifferences(code, [a, b]))),
+      () => {
+        const [low, high] = code.mulWideSigned(a[0], b[0]);
+        const sign = code.i64(i64.shrS(high, 63));
+        assignLimbs(code, result, [low, high, sign, sign]);
+      },
+      () => {
+        code.call(links.mul, ...a, ...b);
+        popWord(code, result);
+      },
+    );
+  });
+  return mapWord((i) => result[i]!);
 }
 
 /** DIV: a / b, 0 when b is 0. */
@@ -112,94 +144,12 @@ export function modWords(code: Code, links: Links, a: Word, b: Word): Word {
   return whenNarrow(code, [a, b], fast, links.mod, Math.min(limbCount(a), limbCount(b)));
 }
 
-/** SDIV: a / b of signed values, rounded towards zero; 0 when b is 0. */
-export function sdivWords(code: Code, links: Links, a: Word, b: Word): Word {
-  if (isNonNegative(a) && isNonNegative(b)) return divWords(code, links, a, b);
-  const x = constantOf(a);
-  const y = constantOf(b);
-  if (x === 0n || y === 0n) return ZERO;
-  if (x !== null && y !== null) return constantWord(fromSigned(toSigned(x) / toSigned(y)));
-  const power = y === null || !isNonNegative(b) ? null : logarithm(y);
-  if (power !== null) {
-    return keepResult(code, () => sarConstant(code, power, addWords(code, a, roundingOf(code, a, power))));
-  }
-  const divide = (low: Var<"i64">) => code.set(low, signedQuotient(code, a[0], b[0]));
-  return whenSignedNarrow(code, [a, b], divide, links.sdiv);
-}
-
-/** SMOD: the rest of a / b of signed values, with the sign of a; 0 when b is 0. */
-export function smodWords(code: Code, links: Links, a: Word, b: Word): Word {
-  if (isNonNegative(a) && isNonNegative(b)) return modWords(code, links, a, b);
-  const x = constantOf(a);
-  const y = constantOf(b);
-  if (x === 0n || y === 0n) return ZERO;
-  if (x !== null && y !== null) return constantWord(fromSigned(toSigned(x) % toSigned(y)));
-  const power = y === null || !isNonNegative(b) ? null : logarithm(y);
-  if (power !== null) {
-    return keepResult(code, () => {
-      const rounding = roundingOf(code, a, power);
-      const masked = andWords(code, addWords(code, a, rounding), constantWord((1n << BigInt(power)) - 1n));
-      return subWords(code, masked, rounding);
-    });
-  }
-  const divide = (low: Var<"i64">) => {
-    const rest = typeof b[0] === "bigint" ? restOf(code, a[0], b[0]) : i64.remS(a[0], b[0]);
-    code.set(low, rest);
-  };
-  return whenSignedNarrow(code, [a, b], divide, links.smod);
-}
-
-function restOf(code: Code, a: Limb, b: bigint): Operand64 {
-  return i64.sub(a, i64.mul(signedQuotient(code, a, b), b));
-}
-
-// Of two values that one signed limb each holds, the divisor neither 0 nor -1.
-function signedQuotient(code: Code, a: Limb, b: Limb): Operand64 {
-  if (typeof b !== "bigint" || BigInt.asIntN(64, b) < 2n) return i64.divS(a, b);
-  const sign = code.i64(i64.shrS(a, 63));
-  const magnitude = code.i64(i64.sub(i64.xor(a, sign), sign));
-  return i64.sub(i64.xor(quotientByConstant(code, magnitude, b), sign), sign);
-}
-
-// A product in place of a division. @see Granlund, Montgomery: Division by Invariant Integers using Multiplication, section 4
-function quotientByConstant(code: Code, a: Var<"i64">, divisor: bigint): Operand64 {
+/** A quotient by a product, for a divisor above 1. @see Granlund, Montgomery: Division by Invariant Integers using Multiplication, section 4 */
+export function quotientByConstant(code: Code, a: Var<"i64">, divisor: bigint): Operand64 {
   const bits = BigInt((divisor - 1n).toString(2).length);
   const factor = ((1n << 64n) * ((1n << bits) - divisor)) / divisor + 1n;
   const [, high] = code.mulWide(a, factor);
   return i64.shrU(i64.add(high, i64.shrU(i64.sub(a, high), 1)), bits - 1n);
-}
-
-// Emits the fast way when each operand is a sign-extended limb and the divisor, the second, is neither 0 nor -1; else the call.
-function whenSignedNarrow(
-  code: Code,
-  operands: readonly [Word, Word],
-  divide: (low: Var<"i64">) => void,
-  target: FunctionIndex,
-): Word {
-  const constant = constantOf(operands[1]);
-  if (constant !== null && (constant < 2n || constant >= 1n << 63n)) return callWord(code, target, operands, 4);
-  const result = newVariables(code, 4);
-  code.scope(() => {
-    const differences = operands.flatMap(([low, ...high]) => {
-      const sign =
-        typeof low === "bigint" ? BigInt.asUintN(64, BigInt.asIntN(64, low) >> 63n) : code.i64(i64.shrS(low, 63));
-      return high.map((limb) => code.i64(i64.xor(limb, sign)));
-    });
-    const isNarrow = i64.eqz(orAll(differences));
-    const isDivisible = i64.gtU(i64.add(operands[1][0], 1), 1);
-    code.if(
-      constant === null ? i32.and(isNarrow, isDivisible) : isNarrow,
-      () => {
-        divide(result[0]!);
-        for (const limb of result.slice(1)) code.set(limb, i64.shrS(result[0]!, 63));
-      },
-      () => {
-        code.call(target, ...operands.flat());
-        popWord(code, result);
-      },
-    );
-  });
-  return mapWord((i) => result[i]!);
 }
 
 /** ADDMOD: (a + b) mod m without overflow of the sum; 0 when m is 0. */
@@ -323,12 +273,6 @@ function remainderLimbs(code: Code, a: Limb, b: Limb): Operand64 {
     : i64.remU(a, b);
 }
 
-// What is added before a shift so that it rounds towards zero: 2^power - 1 for a negative value, else 0.
-function roundingOf(code: Code, a: Word, power: number): Word {
-  const sign = signOf(code, a[3]);
-  return andWords(code, [sign, sign, sign, sign], constantWord((1n << BigInt(power)) - 1n));
-}
-
 function isShorterNegated(word: Word): boolean {
   const value = constantOf(word);
   return value !== null && limbCount(negated(word)) < limbCount(word);
@@ -339,16 +283,8 @@ function negated(word: Word): Word {
 }
 
 /** The exponent of a power of two, else null. */
-function logarithm(value: bigint): number | null {
+export function logarithm(value: bigint): number | null {
   return value > 0n && (value & (value - 1n)) === 0n ? value.toString(2).length - 1 : null;
-}
-
-function toSigned(value: bigint): bigint {
-  return BigInt.asIntN(256, value);
-}
-
-function fromSigned(value: bigint): bigint {
-  return BigInt.asUintN(256, value);
 }
 
 function power256(base: bigint, exponent: bigint): bigint {

@@ -135,3 +135,24 @@ export function highLimbs(words: readonly Word[]): Limb[] | null {
 export function isNarrow(word: Word): boolean {
   return limbCount(word) <= 1;
 }
+
+/** Whether nothing known says that a word is not one sign-extended limb. */
+export function mayBeSignedNarrow([low, ...high]: Word): boolean {
+  const sign = typeof low === "bigint" ? signLimb(low) : null;
+  const known = high.filter((limb) => typeof limb === "bigint");
+  if (known.some((limb) => limb !== 0n && limb !== LIMB_MASK)) return false;
+  return known.every((limb) => limb === (sign ?? known[0]));
+}
+
+/** What the upper limbs differ by from the sign of the lowest: all zero for words that one signed limb holds. */
+export function signDifferences(code: Code, operands: readonly Word[]): Limb[] {
+  return operands.flatMap(([low, ...high]) => {
+    const sign = typeof low === "bigint" ? signLimb(low) : code.i64(i64.shrS(low, 63));
+    return high.map((limb) => code.i64(i64.xor(limb, sign)));
+  });
+}
+
+/** 0 or all ones, by the top bit. */
+function signLimb(limb: bigint): bigint {
+  return BigInt.asUintN(64, BigInt.asIntN(64, limb) >> 63n);
+}

@@ -31,14 +31,14 @@ export type CompiledCodeFile = {
   readonly functionCount: number;
   /** What `CODE_ENTRY.blocks` points to, by place in the code; empty where nothing is looked up. */
   readonly blocks: Uint16Array;
-  /** Where the interpreter had entered a block when it was compiled: a bit for each byte of the code. */
-  readonly visited: Uint8Array;
+  /** What had been seen of the code when it was compiled: see `SeenPlaces`. */
+  readonly seen: Uint8Array;
   readonly module: Uint8Array<ArrayBuffer>;
 };
 
 const MAGIC = utf8("MEGACODE");
 const DIGEST_SIZE_BYTES = 32;
-const VISITED_SIZE_BYTES_MAX = 1 << 17;
+const SEEN_SIZE_BYTES_MAX = 1 << 17;
 
 /** Encodes a file. */
 export function encodeCompiledCode(file: CompiledCodeFile): Uint8Array {
@@ -50,7 +50,7 @@ export function encodeCompiledCode(file: CompiledCodeFile): Uint8Array {
     .varint(file.functionCount);
   out.varint(file.blocks.length);
   for (const block of file.blocks) out.u16(block);
-  out.sized(file.visited).sized(file.module);
+  out.sized(file.seen).sized(file.module);
   const content = out.toBytes();
   return new ByteWriter(content.length + DIGEST_SIZE_BYTES).raw(content).raw(blake3(content)).toBytes();
 }
@@ -76,7 +76,7 @@ function decodeContent(reader: ByteReader): CompiledCodeFile | null {
   const functionCount = reader.varint();
   const blocks = new Uint16Array(reader.count(2));
   for (let i = 0; i < blocks.length; i++) blocks[i] = reader.u16();
-  const visited = reader.sized(VISITED_SIZE_BYTES_MAX).slice();
+  const seen = reader.sized(SEEN_SIZE_BYTES_MAX).slice();
   const module = Uint8Array.from(reader.sized(COMPILED_MODULE_SIZE_BYTES_MAX));
-  return { generatorVersion, codeHash, fork, form, functionCount, blocks, visited, module };
+  return { generatorVersion, codeHash, fork, form, functionCount, blocks, seen, module };
 }

@@ -89,9 +89,12 @@ export const CONTEXT = {
   returnDataCapacityEnd: 532,
   memories: 536,
   memoriesEnd: 540,
-  /** i32: entries of (64-byte preimage, 32-byte hash): the exact cache of KECCAK256 over 64 bytes; and their count minus one. */
-  keccakCache: 544,
-  keccakCacheMask: 548,
+  /**
+   * i32: the exact caches of KECCAK256 over two words and over one: entries of preimage and hash; and how many each has, minus one.
+   */
+  keccakPairs: 544,
+  keccakMask: 548,
+  keccakWords: 552,
   /** Four words: the topics of the log that is being written. */
   logTopics: 576,
   /** 320 bytes of scratch, for hashing and for imports. */
@@ -108,7 +111,7 @@ export const CONTEXT = {
 export const CONTEXT_SIZE_BYTES = 2048;
 
 /** Why compiled code hands a frame to the interpreter; the index is the place in `CONTEXT.exits`. */
-export const EXIT_REASONS = ["gas", "unvisited", "jump", "stack", "opcode", "size", "forced"] as const;
+export const EXIT_REASONS = ["gas", "unvisited", "jump", "stack", "opcode", "size", "forced", "wide"] as const;
 
 /** See {@link EXIT_REASONS}. */
 export type ExitReason = (typeof EXIT_REASONS)[number];
@@ -183,6 +186,8 @@ export const CODE_MAP_JUMPDEST = 1;
 export const CODE_MAP_VISITED = 2;
 /** Jumps that arrive here ask whether the frame shall be handed over to compiled code. */
 export const CODE_MAP_ENTER = 4;
+/** Compiled code took a number for one below 2^64 here, at the head of a loop, and it was not. */
+export const CODE_MAP_WIDE = 8;
 
 /** Zero bytes that follow code in memory, so that operands of PUSH and the implied STOP can be read without a check. */
 export const CODE_PADDING_BYTES = 64;

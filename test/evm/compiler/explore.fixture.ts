@@ -38,12 +38,15 @@ export function cutterOf(code: Uint8Array, visited?: readonly number[]): PieceCu
   return new PieceCutter(code, mapOf(code, visited), options);
 }
 
+const CLONED_INSTRUCTION_COUNT_MAX = 16;
+
 /** Limits that no small code reaches. */
 export function limitsOf(changes: Partial<ExploreLimits> = {}): ExploreLimits {
   return {
     sizeBytesMax: MUCH_WORK,
     forceExit: null,
     routines: null,
+    clonedInstructionCountMax: CLONED_INSTRUCTION_COUNT_MAX,
     isRoutine: false,
     work: new Work(MUCH_WORK),
     ...changes,
@@ -52,7 +55,7 @@ export function limitsOf(changes: Partial<ExploreLimits> = {}): ExploreLimits {
 
 /** The routines of a code. */
 export function routinesOf(cutter: PieceCutter, work = new Work(MUCH_WORK)): Routines {
-  return new Routines(cutter, { forceExit: null, work });
+  return new Routines(cutter, { forceExit: null, clonedInstructionCountMax: CLONED_INSTRUCTION_COUNT_MAX, work });
 }
 
 /**

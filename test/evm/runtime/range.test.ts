@@ -57,7 +57,8 @@ describe("regions", () => {
         [field(CONTEXT.codeIndex), field(CONTEXT.codeIndex) + 4 * (field(CONTEXT.codeIndexMask) + 1)],
         [field(CONTEXT.code), field(CONTEXT.codeCapacityEnd)],
         [field(CONTEXT.returnDataRegion), field(CONTEXT.returnDataCapacityEnd)],
-        [field(CONTEXT.keccakCache), field(CONTEXT.keccakCache) + 96 * (field(CONTEXT.keccakCacheMask) + 1)],
+        [field(CONTEXT.keccakPairs), field(CONTEXT.keccakPairs) + 96 * (field(CONTEXT.keccakMask) + 1)],
+        [field(CONTEXT.keccakWords), field(CONTEXT.keccakWords) + 64 * (field(CONTEXT.keccakMask) + 1)],
         [field(CONTEXT.memories), field(CONTEXT.memoriesEnd)],
       ];
       let free = base;

@@ -6,6 +6,7 @@ import * as arithmetic from "#evm/words/arithmetic.ts";
 import * as bitwise from "#evm/words/bitwise.ts";
 import * as comparison from "#evm/words/comparison.ts";
 import { saturate } from "#evm/words/saturate.ts";
+import * as signedDivision from "#evm/words/signed-division.ts";
 import { type Limb, narrowWord, type Word } from "#evm/words/word.ts";
 import { type Code, i64, type Operand64 } from "#wasm/code.ts";
 import { wasmFeatures } from "#wasm/features.ts";
@@ -69,8 +70,8 @@ const CASES: readonly WordCase[] = [
   { name: "mul", arity: 2, emit: linked(arithmetic.mulWords), expected: EXPECTED.mul },
   { name: "div", arity: 2, emit: linked(arithmetic.divWords), expected: EXPECTED.div },
   { name: "mod", arity: 2, emit: linked(arithmetic.modWords), expected: EXPECTED.mod },
-  { name: "sdiv", arity: 2, emit: linked(arithmetic.sdivWords), expected: EXPECTED.sdiv },
-  { name: "smod", arity: 2, emit: linked(arithmetic.smodWords), expected: EXPECTED.smod },
+  { name: "sdiv", arity: 2, emit: linked(signedDivision.sdivWords), expected: EXPECTED.sdiv },
+  { name: "smod", arity: 2, emit: linked(signedDivision.smodWords), expected: EXPECTED.smod },
   { name: "addmod", arity: 3, emit: ternary(arithmetic.addModWords), expected: EXPECTED.addmod },
   { name: "mulmod", arity: 3, emit: ternary(arithmetic.mulModWords), expected: EXPECTED.mulmod },
   { name: "exp", arity: 2, emit: linked(arithmetic.expWords), expected: EXPECTED.exp, operands: powers },
