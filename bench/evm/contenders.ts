@@ -46,25 +46,33 @@ export const HAS_WASM_ENGINE: boolean = existsSync(WASM_ENGINE);
 /** The library, through our adapter, which adds some microseconds a call. */
 export const LIBRARY_CONTENDER: Contender = { name: "ethereumjs", create: createReferenceEngine };
 
-/** Our engine's forms that are timed over and over. */
+/** Our engine's forms that are timed over and over; hot is what tiering leads to. */
 export const OUR_CONTENDERS: readonly Contender[] = HAS_WASM_ENGINE
-  ? [wasmContender("interpreter", "interpreter"), wasmContender("hot", "compile")]
+  ? [wasmContender("interpreter", "interpreter"), wasmContender("hot", "auto")]
   : [];
 
 /** What a first user meets: everything starts in the interpreter, and what is compiled is compiled while it runs. */
-export const COLD_CONTENDER: Contender = HAS_WASM_ENGINE ? wasmContender("cold", "auto") : LIBRARY_CONTENDER;
+export const COLD_CONTENDER: Contender = HAS_WASM_ENGINE ? threadedContender("cold") : LIBRARY_CONTENDER;
 
-/** A form of our engine. */
+/** A form of our engine, which compiles on the thread that runs it. */
 export function wasmContender(name: ContenderName, tier: Tier): Contender {
+  return { name, create: async (spec) => (await wasmEngineModule()).createWasmEngine(spec, { tier }) };
+}
+
+/** Our engine with a compile thread, as a node has it. */
+export function threadedContender(name: ContenderName): Contender {
   return {
     name,
     create: async (spec) => {
-      const module = (await import(WASM_ENGINE)) as { createWasmEngine: CreateWasmEngine };
-      if (tier !== "auto") return module.createWasmEngine(spec, { tier });
+      const { createWasmEngine } = await wasmEngineModule();
       const { link, close } = startCompileWorker();
-      return { ...(await module.createWasmEngine(spec, { tier, link })), close };
+      return { ...(await createWasmEngine(spec, { tier: "auto", link })), close };
     },
   };
+}
+
+async function wasmEngineModule(): Promise<{ createWasmEngine: CreateWasmEngine }> {
+  return (await import(WASM_ENGINE)) as { createWasmEngine: CreateWasmEngine };
 }
 
 /** A thread that compiles, as a node has it. */

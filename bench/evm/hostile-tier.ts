@@ -7,7 +7,16 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { smokeOr } from "../harness.ts";
 import { digestOf } from "./answer.ts";
 import { CLOCK, WALL_FLAG } from "./clock.ts";
-import { BenchWorld, LIBRARY_CONTENDER, LocalEngines, type LocalRun, type Tier, wasmContender } from "./contenders.ts";
+import {
+  BenchWorld,
+  type Contender,
+  LIBRARY_CONTENDER,
+  LocalEngines,
+  type LocalRun,
+  type Tier,
+  threadedContender,
+  wasmContender,
+} from "./contenders.ts";
 import { hostilePrograms } from "./hostile-programs.ts";
 import { warmUpProgram } from "./loops.ts";
 import type { Program } from "./program.ts";
@@ -37,7 +46,7 @@ const [engine, first, ...names] = process.argv.slice(2).filter((word) => word !=
 const all = hostilePrograms();
 const programs = names.length === 0 ? all : all.filter(({ name }) => names.some((part) => name.includes(part)));
 const world = new BenchWorld();
-const contender = engine === "ethereumjs" ? LIBRARY_CONTENDER : wasmContender("auto", engine as Tier);
+const contender = contenderOf(engine as Tier | "ethereumjs");
 const engines = new LocalEngines(contender, world);
 const honest: Program = { ...warmUpProgram(smokeOr(100_000, 100)), fork: "osaka" };
 
@@ -79,6 +88,11 @@ async function runHonest(calls: number): Promise<{ ns: number; digest: string }>
   for (let i = 0; i < calls; i++) ns = Math.min(ns, await run.timeNs(honest.message, 1));
   const outcome = await run.call(honest.message);
   return { ns, digest: digestOf({ ...outcome, succeeded: outcome.halt === null }) };
+}
+
+function contenderOf(name: Tier | "ethereumjs"): Contender {
+  if (name === "ethereumjs") return LIBRARY_CONTENDER;
+  return name === "auto" ? threadedContender("auto") : wasmContender("auto", name);
 }
 
 /** Resets the system's mark of the most memory this process had, where there is one. */

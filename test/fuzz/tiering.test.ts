@@ -13,6 +13,8 @@ import { generateWorld, worldSeed } from "./world-generator.ts";
 
 const SEED = Number(process.env.MEGAETH_FUZZ_SEED ?? 20_261_128);
 const PROGRAMS = Number(process.env.MEGAETH_TIERING_PROGRAMS ?? 400);
+/** Worlds that have shown a fault: a jump to a computed place, in a module that a later one without such places had replaced. */
+const KNOWN_SEEDS = [702_425_576];
 /** Each run meets what was compiled of those before. */
 const RUN_COUNT = 4;
 const EAGER = { ...DEFAULT_TIERING, gasPerByte: 0.001, cacheSizeBytes: 1 << 18, pollIntervalGas: 200 };
@@ -27,8 +29,7 @@ test(`a thread that hands over at every turn has the interpreter's outcomes (see
     return tiered;
   });
   const engines = [fuzzEngine("interpreter"), eager];
-  for (let index = 0; index < PROGRAMS; index++) {
-    const seed = worldSeed(SEED, index);
+  for (const seed of [...KNOWN_SEEDS, ...Array.from({ length: PROGRAMS }, (_, index) => worldSeed(SEED, index))]) {
     const world = generateWorld(seed, "osaka");
     for (let run = 0; run < RUN_COUNT; run++) {
       const difference = await compareEngines(world, engines);

@@ -269,7 +269,7 @@ function emitRegions(
   }
   const entries = entryPoints.flatMap((point): CompiledEntry[] => {
     const number = byPoint.get(pointKey(point));
-    return number === undefined ? [] : [{ ...point, function: number, block: 0, anyHeight: false }];
+    return number === undefined ? [] : [{ ...point, function: number, block: 0, anyHeight: point.isRelative }];
   });
   return finish(parts, functions, { form: "regions", blocks: regionTable(plan, cutter), entries });
 }

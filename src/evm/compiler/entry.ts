@@ -60,14 +60,16 @@ function emitJump(
   const { frame, status, gas } = at;
   const pc = code.i32(i32.xor(status, -1));
   if (hasBlocks) {
-    const blocks = i32.load(i32.load(frame, FRAME.codeEntry), CODE_ENTRY.blocks);
-    const region = code.i32(i32.load16(i32.add(blocks, i32.shl(pc, 1))));
+    // Such jumps may make a loop that no function sees. The poll may install a later module than this: what follows is that one's.
+    code.if(i64.ltS(gas, i64.load(frame, FRAME.floor)), () => {
+      code.if(i64.ltS(code.call64(parts.links.poll, frame, gas), 0), () => code.return(ABORTED));
+    });
+    const codeEntry = code.i32(i32.load(frame, FRAME.codeEntry));
+    const blocks = code.i32(i32.load(codeEntry, CODE_ENTRY.blocks));
+    const region = code.i32(0);
+    code.if(blocks, () => code.set(region, i32.load16(i32.add(blocks, i32.shl(pc, 1)))));
     code.if(region, () => {
-      // Such jumps may make a loop that no function sees.
-      code.if(i64.ltS(gas, i64.load(frame, FRAME.floor)), () => {
-        code.if(i64.ltS(code.call64(parts.links.poll, frame, gas), 0), () => code.return(ABORTED));
-      });
-      code.store32(frame, FRAME.entry, i32.add(i32.global(parts.entryBase), i32.sub(region, 1)));
+      code.store32(frame, FRAME.entry, i32.add(i32.load(codeEntry, CODE_ENTRY.entry), i32.sub(region, 1)));
       code.return(TO_ENTRY);
     });
   }

@@ -51,15 +51,17 @@ export const DEFAULT_TIERING: TieringOptions = {
   pollIntervalGas: 1_000_000,
 };
 
-/** Compilations of one code; each waits for this many times the gas of the one before. */
-const ATTEMPT_COUNT_MAX = 4;
+/** Compilations of one code, which may be met bit by bit; each waits for this many times the gas of the one before. */
+const ATTEMPT_COUNT_MAX = 10;
 const ATTEMPT_FACTOR = 4;
 /** Code shorter than this is taken to be this long. */
 const CODE_SIZE_BYTES_MIN = 256;
 /** Answers taken between two runs: installing one takes some tens of microseconds. */
 const ANSWERS_AT_ONCE = 8;
+/** Windows, a poll apart, in which places for a hand-over are looked for, unless nothing is compiled yet. */
+const SAMPLING_WINDOW_COUNT = 4;
 /** Jumps to an entry that do not fit it, one after the other, before it is given up. */
-const MISS_COUNT_MAX = 256;
+const MISS_COUNT_MAX = 2_048;
 /** Hand-overs between two looks at whether they are worth it, and the gas that each must bring: a call of JavaScript takes as long. */
 const REVIEW_INTERVAL = 64;
 const HANDOVER_GAS_MIN = 300;
@@ -213,7 +215,7 @@ export class TieredCompiler implements CodeListener {
     const { record, armed } = loaded;
     loaded.polledGas += this.#thread.field(CONTEXT.pollInterval);
     if (loaded.sampler !== null) {
-      this.#requestEntries(loaded);
+      this.#goOnSampling(loaded, loaded.sampler);
       return;
     }
     if (record.isPending || record.isRefused || record.attemptCount >= ATTEMPT_COUNT_MAX) return;
@@ -233,8 +235,7 @@ export class TieredCompiler implements CodeListener {
       return false;
     }
     if (loaded.sampler !== null) {
-      loaded.sampler.add(pc, this.#stackOf(frame));
-      if (loaded.sampler.isDone) this.#requestEntries(loaded);
+      this.#sample(loaded, loaded.sampler, frame);
       return false;
     }
     return this.#enter(loaded, frame, pc);
@@ -305,8 +306,9 @@ export class TieredCompiler implements CodeListener {
   #installRecord(record: CodeRecord, isInRun: boolean): void {
     const loaded = this.#loadedOf(record);
     if (loaded === null || record.published === null || loaded.installed === record.published) return;
-    // Open frames of a dispatch form look blocks up in the entry's table, which another form would take from them.
-    if (isInRun && this.#field(loaded.entry + CODE_ENTRY.blocks) !== 0) this.#deferred.push(record);
+    // Open frames of a dispatch form look blocks up in the entry's table, which another module would take from them.
+    const forms = [loaded.installed?.form, record.published.form];
+    if (isInRun && loaded.installed !== null && forms.includes("dispatch")) this.#deferred.push(record);
     else this.#install(loaded, record.published);
     this.#raiseThreshold(loaded);
   }
@@ -351,20 +353,33 @@ export class TieredCompiler implements CodeListener {
   #beginSampling(loaded: Loaded): void {
     const { bytes } = this.#thread.arena;
     const { code, map, sizeBytes } = loaded;
-    loaded.sampler = new EntrySampler(bytes.subarray(code, code + sizeBytes), bytes.subarray(map, map + sizeBytes));
-    const isSeen = CODE_MAP_JUMPDEST | CODE_MAP_VISITED;
-    for (let at = map; at < map + sizeBytes; at++) {
-      if ((bytes[at]! & isSeen) === isSeen) bytes[at] = bytes[at]! | CODE_MAP_ENTER;
+    const windowCount = loaded.record.attemptCount === 0 ? 1 : SAMPLING_WINDOW_COUNT;
+    const [ownCode, ownMap] = [bytes.subarray(code, code + sizeBytes), bytes.subarray(map, map + sizeBytes)];
+    loaded.sampler = new EntrySampler(ownCode, ownMap, windowCount);
+    this.#markSeen(loaded);
+  }
+
+  #sample(loaded: Loaded, sampler: EntrySampler, frame: number): void {
+    sampler.add(this.#field(frame + FRAME.pc), this.#stackOf(frame));
+    if (!sampler.isWindowFull) return;
+    if (sampler.isLastWindow) this.#requestEntries(loaded);
+    else this.#unmarkAll(loaded);
+  }
+
+  #goOnSampling(loaded: Loaded, sampler: EntrySampler): void {
+    if (sampler.isLastWindow) {
+      this.#requestEntries(loaded);
+      return;
     }
+    sampler.openWindow();
+    this.#markSeen(loaded);
   }
 
   /** Ends the sampling, and asks for what it found. */
   #requestEntries(loaded: Loaded): void {
-    const { bytes } = this.#thread.arena;
-    const { map, sizeBytes } = loaded;
     const points = loaded.sampler?.points() ?? [];
     loaded.sampler = null;
-    for (let at = map; at < map + sizeBytes; at++) bytes[at] = bytes[at]! & ~CODE_MAP_ENTER;
+    this.#unmarkAll(loaded);
     loaded.polledGas = 0;
     if (points.length > 0) this.#request(loaded, points);
   }
@@ -415,6 +430,20 @@ export class TieredCompiler implements CodeListener {
     const stack = this.#field(frame + FRAME.stack);
     const top = this.#field(frame + FRAME.stackTop);
     return this.#thread.arena.words32.subarray(stack >>> 2, top >>> 2);
+  }
+
+  /** Marks the jump destinations that were entered. */
+  #markSeen({ map, sizeBytes }: Loaded): void {
+    const { bytes } = this.#thread.arena;
+    const isSeen = CODE_MAP_JUMPDEST | CODE_MAP_VISITED;
+    for (let at = map; at < map + sizeBytes; at++) {
+      if ((bytes[at]! & isSeen) === isSeen) bytes[at] = bytes[at]! | CODE_MAP_ENTER;
+    }
+  }
+
+  #unmarkAll({ map, sizeBytes }: Loaded): void {
+    const { bytes } = this.#thread.arena;
+    for (let at = map; at < map + sizeBytes; at++) bytes[at] = bytes[at]! & ~CODE_MAP_ENTER;
   }
 
   #mark(at: number): void {

@@ -162,6 +162,44 @@ describe("tiering", () => {
   });
 });
 
+describe("code that is met bit by bit", () => {
+  /** Goes through other blocks the further it has counted down; a function with a loop in it is called from many places. */
+  const STAGES = [390_000, 330_000, 230_000, 120_000, 40_000, 3];
+  const CODE = assemble(`
+    0 CALLDATALOAD 0
+    loop: DUP2 ISZERO @done JUMPI
+    ${STAGES.map((stage, i) => `DUP2 ${stage.toString(16)} GT @stage${i} JUMPI after${i}:`).join(" ")}
+    @back DUP3 @square JUMP back: ADD
+    SWAP1 1 SWAP1 SUB SWAP1 @loop JUMP
+    done: 0 MSTORE 20 0 RETURN
+    square: 8 inner: 1 SWAP1 SUB DUP1 @inner JUMPI POP DUP1 MUL SWAP1 JUMP
+    ${STAGES.map((_, i) => `stage${i}: @mixed${i} DUP3 @square JUMP mixed${i}: XOR @after${i} JUMP`).join(" ")}
+  `);
+
+  test("is replaced while it runs, and goes on in what is newer", async () => {
+    const want = await expected(CODE, 400_000);
+    for (const pollIntervalGas of [20_000, 300_000]) {
+      await withEngine({ tiering: { pollIntervalGas, gasPerByte: 1 } }, async (engine) => {
+        expect(await call(engine, hostWith(CODE), 400_000)).toEqual(want);
+        const { handovers, installs } = engine.tiering!.counters;
+        expect([handovers > 2, installs > 2]).toEqual([true, true]);
+        expect(engine.counters.gasCompiled).toBeGreaterThan(engine.counters.gasInterpreted);
+      });
+    }
+  });
+
+  test("ends up compiled as a whole, however rarely some of it runs", async () => {
+    const want = await expected(CODE, 400_000);
+    await withEngine({ tiering: { gasPerByte: 1 } }, async (engine) => {
+      const host = hostWith(CODE);
+      for (let i = 0; i < 12; i++) expect(await call(engine, host, 400_000)).toEqual(want);
+      const { gasInterpreted } = engine.counters;
+      expect(await call(engine, host, 400_000)).toEqual(want);
+      expect(engine.counters.gasInterpreted - gasInterpreted).toBeLessThan(10_000);
+    });
+  });
+});
+
 describe("what is asked for", () => {
   /** Burns gas in one of two branches. */
   const BRANCHES = assemble(`
