@@ -3,7 +3,7 @@
 
 import { must } from "#base/assert.ts";
 import { bigintToBytes, concatBytes } from "#base/bytes.ts";
-import { fromHex } from "#base/hex.ts";
+import { fromHex, toBareHex } from "#base/hex.ts";
 import { keccak256 } from "#crypto/keccak256.ts";
 import { assemble } from "#test/evm/fixtures.ts";
 import { smokeOr } from "../harness.ts";
@@ -71,19 +71,39 @@ export function warmUpProgram(roundCount: number): Program {
   };
 }
 
-/** Many different contracts with state and logs, one message to each, so that meeting new code is nothing new. */
+/**
+ * Many different contracts, one message to each, so that meeting new code is nothing new: state and events, some with value, some that
+ * call the contract before, and some that revert.
+ */
 export function warmUpCrowd(count: number): Program[] {
   const account = { balance: 0n, nonce: 0n, storage: [] };
-  const crowd = Array.from({ length: count }, (_, i) => {
-    const source = `${(i + 1).toString(16)} SLOAD 1 ADD ${(i + 1).toString(16)} SSTORE
-      ${(i + 1).toString(16)} 0 MSTORE 20 0 KECCAK256 DUP1 20 0 LOG1 0 CALLDATALOAD ADD 0 MSTORE 20 0 RETURN`;
+  const addresses = Array.from({ length: count }, (_, i) => {
+    return concatBytes(WARM_UP_CONTRACT.subarray(0, 16), bigintToBytes(BigInt(i), 4));
+  });
+  const crowd = addresses.map((address, i) => {
     const padding = new Uint8Array((i * 61) % 4096).fill(0x5b);
-    const address = concatBytes(WARM_UP_CONTRACT.subarray(0, 16), bigintToBytes(BigInt(i), 4));
-    return { ...account, address, code: concatBytes(fromHex(assemble(source)), padding) };
+    const code = fromHex(assemble(crowdSource(i, addresses[Math.max(0, i - 1)]!)));
+    return { ...account, address, code: concatBytes(code, padding) };
   });
   const single = warmUpProgram(1);
-  const alloc = sortAlloc([...crowd, ...single.alloc.filter(({ code }) => code.length === 0)]);
-  return crowd.map(({ address }) => ({ ...single, alloc, message: { ...single.message, to: address } }));
+  const caller = single.alloc.filter(({ code }) => code.length === 0).map((each) => ({ ...each, balance: 10n ** 30n }));
+  const alloc = sortAlloc([...crowd, ...caller]);
+  return addresses.map((to, i) => {
+    return { ...single, alloc, message: { ...single.message, to, value: i % 2 === 0 ? 0n : 1n } };
+  });
+}
+
+function crowdSource(i: number, before: Uint8Array): string {
+  const [key, other] = [(i + 1).toString(16), toBareHex(before)];
+  const own = `CALLVALUE ${key} SLOAD ADD ${key} SSTORE ${"1 ADD DUP1 SLOAD ADD ".repeat(8)}
+    ${key} 0 MSTORE 20 0 KECCAK256 DUP1 CALLER 20 0 LOG2 0 CALLDATALOAD ADD 0 MSTORE`;
+  const ends = [
+    "20 0 RETURN",
+    `20 0 0 0 0 ${other} GAS CALL 0 0 0 0 CALLVALUE CALLER GAS CALL ADD 20 MSTORE RETURNDATASIZE 0 40 RETURNDATACOPY 60 0 RETURN`,
+    `CALLDATASIZE 0 0 CALLDATACOPY 20 0 CALLDATASIZE 0 ${other} GAS DELEGATECALL POP 20 0 ${other} BALANCE 0 MSTORE RETURN`,
+    `20 0 20 0 ${other} GAS STATICCALL POP ${other} EXTCODESIZE 0 MSTORE 24 0 REVERT`,
+  ];
+  return `${i % 4 === 2 ? "0" : `0 ${own}`} ${ends[i % 4]}`;
 }
 
 function program(name: string, kind: Kind, code: Uint8Array, data: Uint8Array): Program {
