@@ -58,9 +58,12 @@ const SHORT_NS = 1_000_000;
 const BATCH_COUNT = 100;
 const DRIVER_COUNT_MAX = 20_000;
 const LIBRARY_COUNT_SHARE = 200;
-/** Rounds of warming up, and how long a call may take, of the fastest before, for another one. */
-const WARM_UP_ROUND_COUNT_MAX = 8;
-const WARM_UP_GAIN = 0.95;
+/** What a call through the driver takes at least. */
+const SLOPE_NS_MIN = 50;
+/** Rounds of warming up; they end after some in which no call was faster than this part of the fastest before. */
+const WARM_UP_ROUND_COUNT_MAX = 16;
+const IDLE_ROUND_COUNT_MAX = 2;
+const WARM_UP_GAIN = 0.98;
 
 /** Measures a program. */
 export async function measure(program: Program, field: Field): Promise<Measurement> {
@@ -163,7 +166,8 @@ function drivenTimer(run: LocalRun, driven: Program, anvilCount: number, effort:
     sample: async () => {
       if (!mayGoOn()) return null;
       const onceNs = await run.timeNs(once, 1);
-      return ((await run.timeNs(twice, 1)) - onceNs) / count;
+      // A program that compiles to next to nothing is lost in the noise.
+      return Math.max(SLOPE_NS_MIN, ((await run.timeNs(twice, 1)) - onceNs) / count);
     },
   };
 }
@@ -222,10 +226,11 @@ function successesIn(driverOutput: Uint8Array): bigint {
 
 /** Calls until they get no faster: the optimizer may be long about it on a busy machine. */
 async function warmUp(run: LocalRun, message: ProgramMessage, { warmUpMs }: Effort): Promise<void> {
-  let fastestNs = Number.POSITIVE_INFINITY;
-  for (let round = 0; round < WARM_UP_ROUND_COUNT_MAX; round++) {
+  let [fastestNs, idleRoundCount] = [Number.POSITIVE_INFINITY, 0];
+  for (let round = 0; round < WARM_UP_ROUND_COUNT_MAX && idleRoundCount < IDLE_ROUND_COUNT_MAX; round++) {
     const ns = await fastestWithin(run, message, warmUpMs);
-    if (run.name === "ethereumjs" || warmUpMs === 0 || ns > WARM_UP_GAIN * fastestNs) return;
+    if (run.name === "ethereumjs" || warmUpMs === 0) return;
+    idleRoundCount = ns > WARM_UP_GAIN * fastestNs ? idleRoundCount + 1 : 0;
     fastestNs = Math.min(ns, fastestNs);
   }
 }
