@@ -5,11 +5,36 @@ import { blockNumberParser, blockReferenceParser } from "./block-reference.ts";
 import type { MainContext, ReadContext } from "./context.ts";
 import { logFilterParser } from "./log-filter.ts";
 import { blockNumber, getBlockByHash, getBlockByNumber, getBlockReceipts } from "./methods/block.ts";
+import {
+  getHeaderByHash,
+  getHeaderByNumber,
+  getRawBlock,
+  getRawHeader,
+  getRawReceipts,
+  getRawTransaction,
+  getTransactionByHashAndIndex,
+  getTransactionByNumberAndIndex,
+  getTransactionCountByHash,
+  getTransactionCountByNumber,
+  getUncle,
+  getUncleCountByHash,
+  getUncleCountByNumber,
+} from "./methods/block-parts.ts";
 import { call, estimateGas } from "./methods/call.ts";
-import { feeHistory, gasPrice, maxPriorityFeePerGas } from "./methods/fees.ts";
+import { baseFee, blobFee, feeHistory, gasPrice, maxPriorityFeePerGas } from "./methods/fees.ts";
 import { getLogs } from "./methods/logs.ts";
 import { getMiniBlockByNumber, getMiniBlocks } from "./methods/mini-blocks.ts";
-import { accounts, chainId, clientVersion, netVersion, syncing } from "./methods/node.ts";
+import {
+  accounts,
+  chainId,
+  clientVersion,
+  listening,
+  modules,
+  netVersion,
+  peerCount,
+  sha3,
+  syncing,
+} from "./methods/node.ts";
 import {
   sendRawTransaction,
   sendRawTransactionSync,
@@ -25,6 +50,7 @@ import {
   countParser,
   dataParser,
   hash32Parser,
+  indexParser,
   jsonParser,
   numberListParser,
   optional,
@@ -75,7 +101,10 @@ const request = required("request", transactionRequestParser);
 const timeout = optional("timeoutMs", jsonParser);
 const stateOverrides = optional("stateOverrides", jsonParser);
 const blockOverrides = optional("blockOverrides", jsonParser);
-const headers = [required("block", blockNumberParser), isFull] as const;
+const number = required("block", blockNumberParser);
+const index = required("index", indexParser);
+const reference = required("block", blockReferenceParser);
+const headers = [number, isFull] as const;
 const execution = [request, block, stateOverrides, blockOverrides] as const;
 
 const PLAIN_READ = { route: "any", readsChain: true, runsCode: false } as const;
@@ -85,11 +114,17 @@ export const METHODS: readonly Method[] = [
   main("eth_chainId", "Chain id", [], chainId),
   main("net_version", "Chain id as a decimal string", [], netVersion),
   main("web3_clientVersion", "Name and version of this node", [], clientVersion),
+  main("net_listening", "Whether the node takes connections", [], listening),
+  main("net_peerCount", "Peers of Ethereum's network: none", [], peerCount),
+  main("web3_sha3", "Keccak-256 of the data", [required("data", dataParser)] as const, sha3),
+  main("rpc_modules", "Namespaces and their versions", [], () => modules(NAMESPACES)),
   main("eth_accounts", "Accounts that the node signs for", [], accounts),
   main("eth_syncing", "Whether the node is behind, and how far", [], syncing),
 
   read("eth_blockNumber", "Number of the newest sealed EVM block", [], blockNumber),
   read("eth_gasPrice", "Base fee plus suggested tip", [], gasPrice),
+  read("eth_baseFee", "Base fee of a transaction sent now", [], baseFee),
+  read("eth_blobBaseFee", "Price of blob gas", [], blobFee),
   read("eth_maxPriorityFeePerGas", "Suggested tip", [], maxPriorityFeePerGas),
   read(
     "eth_feeHistory",
@@ -120,6 +155,41 @@ export const METHODS: readonly Method[] = [
     [required("block", blockReferenceParser)] as const,
     getBlockReceipts,
   ),
+  read("eth_getHeaderByNumber", "Header of a sealed EVM block", [number] as const, getHeaderByNumber),
+  read("eth_getHeaderByHash", "Header of a sealed EVM block", [hash] as const, getHeaderByHash),
+  read(
+    "eth_getBlockTransactionCountByNumber",
+    "Transactions in a sealed EVM block",
+    [number] as const,
+    getTransactionCountByNumber,
+  ),
+  read(
+    "eth_getBlockTransactionCountByHash",
+    "Transactions in a sealed EVM block",
+    [hash] as const,
+    getTransactionCountByHash,
+  ),
+  read("eth_getUncleCountByBlockNumber", "Uncles of a block: 0", [number] as const, getUncleCountByNumber),
+  read("eth_getUncleCountByBlockHash", "Uncles of a block: 0", [hash] as const, getUncleCountByHash),
+  read("eth_getUncleByBlockNumberAndIndex", "An uncle: none", [number, index] as const, getUncle),
+  read("eth_getUncleByBlockHashAndIndex", "An uncle: none", [hash, index] as const, getUncle),
+  read(
+    "eth_getTransactionByBlockNumberAndIndex",
+    "Transaction by its place",
+    [number, index] as const,
+    getTransactionByNumberAndIndex,
+  ),
+  read(
+    "eth_getTransactionByBlockHashAndIndex",
+    "Transaction by its place",
+    [hash, index] as const,
+    getTransactionByHashAndIndex,
+  ),
+  read("eth_getRawTransactionByHash", "Signed bytes of a transaction", [hash] as const, getRawTransaction),
+  read("debug_getRawTransaction", "Signed bytes of a transaction", [hash] as const, getRawTransaction),
+  read("debug_getRawHeader", "RLP of a header", [reference] as const, getRawHeader),
+  read("debug_getRawBlock", "RLP of a block", [reference] as const, getRawBlock),
+  read("debug_getRawReceipts", "Receipts in their consensus form", [reference] as const, getRawReceipts),
   read("eth_getTransactionByHash", "Transaction, included or pending", [hash] as const, getTransactionByHash),
   read("eth_getTransactionReceipt", "Receipt, from its mini-block on", [hash] as const, getTransactionReceipt),
   read("eth_getLogs", "Logs that pass a filter", [required("filter", logFilterParser)] as const, getLogs),
@@ -148,6 +218,9 @@ export const METHODS: readonly Method[] = [
     route: "one",
   }),
 ];
+
+/** What stands before the underscore of the names, sockets' own methods included. */
+const NAMESPACES: ReadonlySet<string> = new Set(METHODS.map(({ name }) => name.slice(0, name.indexOf("_"))));
 
 const BY_NAME: ReadonlyMap<string, Method> = new Map(
   METHODS.flatMap((method) => [method.name, ...method.aliases].map((name) => [name, method] as const)),

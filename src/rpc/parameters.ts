@@ -123,6 +123,9 @@ export const hash32Parser: Parser<Hash32> = fixedBytes(32, "common.Hash", "Hash3
 /** Unsigned integer below 2^64: nonce, gas, counts. */
 export const uint64Parser: Parser<bigint> = quantity(64, "hexutil.Uint64", "hex number > 64 bits");
 
+/** Position in a list, below 2^64. */
+export const indexParser: Parser<bigint> = quantity(64, "hexutil.Uint", "hex number > 64 bits");
+
 /** Unsigned integer below 2^256: wei. */
 export const uint256Parser: Parser<bigint> = quantity(256, "*hexutil.Big", "hex number > 256 bits");
 

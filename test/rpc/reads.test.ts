@@ -4,9 +4,13 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createPublicClient, http, parseAbiItem } from "viem";
 import { foundry } from "viem/chains";
 import { bigintToBytes } from "#base/bytes.ts";
-import { toHex, toQuantity } from "#base/hex.ts";
+import { fromHex, toHex, toQuantity } from "#base/hex.ts";
+import { decodeBlock } from "#chain/block.ts";
+import { headerHash } from "#chain/header.ts";
 import { orderedTrieRoot } from "#chain/ordered-trie.ts";
 import type { Hash32 } from "#chain/primitives.ts";
+import { encodeTransaction, transactionHash } from "#chain/transaction.ts";
+import { keccak256 } from "#crypto/keccak256.ts";
 import type { ReadContext } from "#rpc/context.ts";
 import { feeHistory } from "#rpc/methods/fees.ts";
 import { ACCOUNTS, CONTRACTS, testAddress } from "./live-chain.fixture.ts";
@@ -167,6 +171,79 @@ describe("blocks", () => {
   test("unknown transactions and receipts are null", async () => {
     expect((await ask(node, "eth_getTransactionByHash", PLACEHOLDER)).result).toBeNull();
     expect((await ask(node, "eth_getTransactionReceipt", PLACEHOLDER)).result).toBeNull();
+  });
+});
+
+describe("parts of blocks", () => {
+  test("headers, counts and transactions by place are those of the block", async () => {
+    const { result: block } = await ask(node, "eth_getBlockByNumber", "0x1", true);
+    const byNumber = await ask(node, "eth_getHeaderByNumber", "0x1");
+    expect(block).toMatchObject(byNumber.result);
+    expect(byNumber.result.hash).toBe(block.hash);
+    expect((await ask(node, "eth_getHeaderByHash", block.hash)).result).toEqual(byNumber.result);
+    expect((await ask(node, "eth_getBlockTransactionCountByNumber", "0x1")).result).toBe("0x3");
+    expect((await ask(node, "eth_getBlockTransactionCountByHash", block.hash)).result).toBe("0x3");
+    expect((await ask(node, "eth_getUncleCountByBlockNumber", "0x1")).result).toBe("0x0");
+    expect((await ask(node, "eth_getUncleByBlockHashAndIndex", block.hash, "0x0")).result).toBeNull();
+    for (const [index, transaction] of block.transactions.entries()) {
+      const place = toQuantity(index);
+      expect((await ask(node, "eth_getTransactionByBlockNumberAndIndex", "0x1", place)).result).toEqual(transaction);
+      expect((await ask(node, "eth_getTransactionByBlockHashAndIndex", block.hash, place)).result).toEqual(transaction);
+    }
+  });
+
+  test("what is not there is null, and an index is a quantity", async () => {
+    for (const number of ["pending", "0x99"]) {
+      expect((await ask(node, "eth_getHeaderByNumber", number)).result).toBeNull();
+      expect((await ask(node, "eth_getBlockTransactionCountByNumber", number)).result).toBeNull();
+      expect((await ask(node, "eth_getUncleCountByBlockNumber", number)).result).toBeNull();
+    }
+    const beyond = await ask(node, "eth_getTransactionByBlockNumberAndIndex", "0x1", "0xffffffffffffffff");
+    expect(beyond.result).toBeNull();
+    expect((await ask(node, "eth_getTransactionByBlockNumberAndIndex", "0x1", "0x00")).error).toEqual({
+      code: -32602,
+      message:
+        "invalid argument 1: json: cannot unmarshal hex number with leading zero digits into Go value of type hexutil.Uint",
+    });
+  });
+
+  test("raw forms hash to what the block says", async () => {
+    const { result: block } = await ask(node, "eth_getBlockByNumber", "0x1");
+    const raw = async (method: string) => (await ask(node, method, "0x1")).result;
+    expect(toHex(keccak256(fromHex(await raw("debug_getRawHeader"))))).toBe(block.hash);
+    const bytes = fromHex(await raw("debug_getRawBlock"));
+    expect(toQuantity(bytes.length)).toBe(block.size);
+    const { header, transactions } = decodeBlock(bytes);
+    expect(toHex(headerHash(header))).toBe(block.hash);
+    const signed = transactions.map(encodeTransaction);
+    expect(signed.map((each) => toHex(transactionHash(each)))).toEqual(block.transactions);
+    const receipts: string[] = await raw("debug_getRawReceipts");
+    expect(toHex(orderedTrieRoot(receipts.map(fromHex)))).toBe(block.receiptsRoot);
+    for (const method of ["eth_getRawTransactionByHash", "debug_getRawTransaction"]) {
+      expect((await ask(node, method, block.transactions[1])).result).toBe(toHex(signed[1]!));
+      expect((await ask(node, method, PLACEHOLDER)).result).toBe("0x");
+    }
+    expect((await ask(node, "eth_getRawTransactionByHash", toHex(hashes.open))).result).toStartWith("0x");
+    expect((await ask(node, "debug_getRawHeader", "0x99")).error).toEqual({
+      code: -32000,
+      message: "header not found",
+    });
+  });
+
+  test("what the node says of itself and of fees", async () => {
+    expect((await ask(node, "net_listening")).result).toBe(true);
+    expect((await ask(node, "net_peerCount")).result).toBe("0x0");
+    expect((await ask(node, "web3_sha3", "0x68656c6c6f20776f726c64")).result).toBe(
+      "0x47173285a8d7341e5e972fc677286384f802f8ef42a5ec5f03bbfa254cb01fad",
+    );
+    expect((await ask(node, "rpc_modules")).result).toMatchObject({
+      eth: "1.0",
+      net: "1.0",
+      web3: "1.0",
+      debug: "1.0",
+    });
+    expect((await ask(node, "eth_baseFee")).result).toBe(toQuantity(1_000_000n));
+    expect((await ask(node, "eth_blobBaseFee")).result).toBe("0x1");
   });
 });
 

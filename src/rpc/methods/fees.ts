@@ -37,6 +37,21 @@ export function newestBaseFee({ spec, store }: ReadContext): bigint {
   return nextBaseFee(spec, head.header);
 }
 
+/** eth_baseFee: that of the transaction that is sent now. */
+export function baseFee(context: ReadContext): Hex {
+  return toQuantity(newestBaseFee(context));
+}
+
+/** eth_blobBaseFee of the next block. @throws {RpcError} before Cancun */
+export function blobFee({ spec, store }: ReadContext): Hex {
+  const head = store.block(store.headBlockNumber);
+  if (head === null) throw headerNotFound();
+  const { header } = head;
+  const timestamp = store.openBlock?.timestamp ?? header.timestamp;
+  if (blobParametersAt(spec, timestamp) === null) throw serverError("blob base fee is not supported before Cancun");
+  return toQuantity(blobBaseFee(spec, nextExcessBlobGas(spec, header, timestamp), timestamp));
+}
+
 /** A tip that gets a transaction in: 0 while recent blocks are under half full, else what others pay. */
 export function suggestTip(context: ReadContext): bigint {
   const { store } = context;
