@@ -2,6 +2,7 @@
 // description of the interface derive from it. Subscriptions need a socket and are dispatched apart, in subscriptions.ts.
 
 import { blockNumberParser, blockReferenceParser } from "./block-reference.ts";
+import { blockOverridesParser, stateOverridesParser } from "./call-overrides.ts";
 import type { MainContext, ReadContext } from "./context.ts";
 import { logFilterParser } from "./log-filter.ts";
 import { blockNumber, getBlockByHash, getBlockByNumber, getBlockReceipts } from "./methods/block.ts";
@@ -99,8 +100,8 @@ const hash = required("hash", hash32Parser);
 const raw = required("transaction", dataParser);
 const request = required("request", transactionRequestParser);
 const timeout = optional("timeoutMs", jsonParser);
-const stateOverrides = optional("stateOverrides", jsonParser);
-const blockOverrides = optional("blockOverrides", jsonParser);
+const stateOverrides = optional("stateOverrides", stateOverridesParser);
+const blockOverrides = optional("blockOverrides", blockOverridesParser);
 const number = required("block", blockNumberParser);
 const index = required("index", indexParser);
 const reference = required("block", blockReferenceParser);

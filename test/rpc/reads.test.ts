@@ -386,18 +386,89 @@ describe("calls that fail", () => {
     expect(await call(method, request)).toEqual({ code: -32000, message });
   });
 
-  test("overrides are refused clearly", async () => {
-    const request = { to: toHex(CONTRACTS.store) };
-    const overrides = { [SENDER]: { balance: "0x1" } };
-    expect(await call("eth_call", request, "latest", overrides)).toEqual({
-      code: -32602,
-      message: "state overrides are not supported",
+  describe("overrides", () => {
+    const TARGET = toHex(testAddress(0xf7));
+    const word = (value: bigint | number) => `0x${value.toString(16).padStart(64, "0")}`;
+    /** Returns what a few opcodes answer, a word each. */
+    const code = (...opcodes: readonly string[]) => {
+      const stores = opcodes.map((opcode, i) => `${opcode}60${(32 * i).toString(16).padStart(2, "0")}52`);
+      return `0x${stores.join("")}60${(32 * opcodes.length).toString(16).padStart(2, "0")}5ff3`;
+    };
+    const run = async (...params: unknown[]) =>
+      (await ask(node, "eth_call", { to: TARGET }, "latest", ...params)).result;
+    const words = (...values: readonly (bigint | number)[]) =>
+      `0x${values.map((value) => word(value).slice(2)).join("")}`;
+
+    test("balance, nonce and code of an account that is not there", async () => {
+      const account = { code: code("47", "5f54", "6001545f54"), balance: "0x1234", nonce: "0x5" };
+      expect(await run({ [TARGET]: { ...account, code: code("47", "5f54") } })).toBe(words(0x1234, 0));
+      const { result } = await ask(node, "eth_call", { from: TARGET, to: TARGET, value: "0x1234" }, "latest", {
+        [TARGET]: { ...account, code: code("34") },
+      });
+      expect(result).toBe(word(0x1234));
+      expect((await ask(node, "eth_getCode", TARGET)).result).toBe("0x");
     });
-    expect(await call("eth_call", request, "latest", {}, { number: "0x1" })).toEqual({
-      code: -32602,
-      message: "block overrides are not supported",
+
+    test("slots beside those that are there, or in their place", async () => {
+      const store = toHex(CONTRACTS.store);
+      const there = (await ask(node, "eth_getStorageAt", store, "0x0")).result;
+      expect(BigInt(there)).not.toBe(0n);
+      const read = code("5f54", "600754");
+      const ask2 = async (account: object) => {
+        return (await ask(node, "eth_call", { to: store }, "latest", { [store]: { code: read, ...account } })).result;
+      };
+      expect(await ask2({ stateDiff: { [word(7)]: word(9) } })).toBe(words(BigInt(there), 9));
+      expect(await ask2({ state: { [word(7)]: word(9) } })).toBe(words(0, 9));
     });
-    expect(await call("eth_call", request, "latest", {})).toBeUndefined();
+
+    test("the block", async () => {
+      const block = {
+        ...{ number: "0x7b", time: "0x70000000", gasLimit: "0x1c9c380", feeRecipient: toHex(testAddress(0xfe)) },
+        ...{ prevRandao: word(5), baseFeePerGas: "0x9", blobBaseFee: "0x11" },
+      };
+      const opcodes = ["43", "42", "45", "41", "44", "48", "4a"];
+      const answers = [0x7b, 0x70000000, 0x1c9c380, BigInt(toHex(testAddress(0xfe))), 5, 9, 0x11];
+      const overrides = { [TARGET]: { code: code(...opcodes) } };
+      const request = { from: SENDER, to: TARGET, gasPrice: "0x9" };
+      expect((await ask(node, "eth_call", request, "latest", overrides, block)).result).toBe(words(...answers));
+      // A message without a price sees no fees.
+      expect(await run({ [TARGET]: { code: code("48", "4a", "43") } }, block)).toBe(words(0, 0, 0x7b));
+    });
+
+    test("an estimate sees them", async () => {
+      const request = { from: TARGET, to: toHex(testAddress(0xd9)), value: "0x5", gasPrice: "0xf4240" };
+      expect(await call("eth_estimateGas", request)).toMatchObject({ code: -32000 });
+      const balance = { [TARGET]: { balance: toQuantity(10n ** 18n) } };
+      expect((await ask(node, "eth_estimateGas", request, "latest", balance)).result).toBe("0x5208");
+    });
+
+    test("viem gives them", async () => {
+      const viem = createPublicClient({ chain: foundry, transport: http(node.url, { retryCount: 0 }) });
+      const stateOverride = [{ address: TARGET, code: code("47") as `0x${string}`, balance: 77n }];
+      expect((await viem.call({ to: TARGET, stateOverride })).data).toBe(word(77) as `0x${string}`);
+    });
+
+    test.each([
+      [{ "0x12": {} }, -32602, "invalid argument 2: hex string has length 2, want 40 for common.Address"],
+      [[], -32602, "invalid argument 2: json: cannot unmarshal array into Go value of type override.StateOverride"],
+      [
+        { [TARGET]: { nonce: "0xffffffffffffffffff" } },
+        -32602,
+        "invalid argument 2: json: cannot unmarshal hex number > 64 bits into Go struct field OverrideAccount.nonce of type hexutil.Uint64",
+      ],
+      [{ [TARGET]: { state: {}, stateDiff: {} } }, -32000, `account ${TARGET} has both 'state' and 'stateDiff'`],
+      [{ [TARGET]: { movePrecompileToAddress: TARGET } }, -32000, "moving precompiles is not supported"],
+    ])("%j is refused", async (overrides, code, message) => {
+      expect(await call("eth_call", { to: TARGET }, "latest", overrides)).toEqual({ code, message });
+    });
+
+    test("a block override that a call cannot have is refused", async () => {
+      expect(await call("eth_call", { to: TARGET }, "latest", {}, { beaconRoot: word(1) })).toEqual({
+        code: -32000,
+        message: 'block override "beaconRoot" is not supported for this RPC method',
+      });
+      expect(await call("eth_call", { to: TARGET }, "latest", {}, {})).toBeUndefined();
+    });
   });
 
   test("fee history refuses bad percentiles and future blocks", async () => {

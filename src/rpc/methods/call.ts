@@ -7,8 +7,9 @@ import { HALT_ABORTED, HALT_MEMORY_LIMIT, HALT_REVERTED } from "#evm/halt.ts";
 import type { Host } from "#evm/host.ts";
 import { OverlayHost } from "#evm/overlay-host.ts";
 import { type BlockReference, LATEST } from "../block-reference.ts";
+import { type AccountOverride, type BlockOverrides, overrideBlock, overrideState } from "../call-overrides.ts";
 import type { ReadContext } from "../context.ts";
-import { executionAborted, executionReverted, invalidParameters, type RpcError, serverError } from "../errors.ts";
+import { executionAborted, executionReverted, type RpcError, serverError } from "../errors.ts";
 import { blockHashAt, withStateAt } from "../state-access.ts";
 import { type TransactionRequest, toCallMessage } from "../transaction-request.ts";
 
@@ -20,16 +21,16 @@ export function call(
   context: ReadContext,
   request: TransactionRequest,
   block: BlockReference = LATEST,
-  stateOverrides?: unknown,
-  blockOverrides?: unknown,
+  stateOverrides?: readonly AccountOverride[],
+  blockOverrides?: BlockOverrides,
 ): Promise<Hex> {
-  refuseOverrides(stateOverrides, blockOverrides);
   return withStateAt(context, block, async (state) => {
     const { callGasLimit } = context.options;
-    const env = state.environment();
+    const env = overrideBlock(state.environment(), blockOverrides, context.spec);
     const { chainId, baseFee } = env;
     const message = toCallMessage(request, { chainId, gasLimit: callGasLimit, baseFee, gasCap: callGasLimit });
-    const host = new OverlayHost(state.source, (number) => blockHashAt(context, number));
+    const source = overrideState(state.source, stateOverrides);
+    const host = new OverlayHost(source, (number) => blockHashAt(context, number));
     const outcome = await context.engine.call({ ...message, deadline: deadlineOf(context) }, env, host);
     return toHex(outputOf(outcome, context));
   });
@@ -40,17 +41,17 @@ export function estimateGas(
   context: ReadContext,
   request: TransactionRequest,
   block: BlockReference = LATEST,
-  stateOverrides?: unknown,
-  blockOverrides?: unknown,
+  stateOverrides?: readonly AccountOverride[],
+  blockOverrides?: BlockOverrides,
 ): Promise<Hex> {
-  refuseOverrides(stateOverrides, blockOverrides);
   return withStateAt(context, block, async (state) => {
     const { callGasLimit } = context.options;
-    const env = state.environment();
+    const env = overrideBlock(state.environment(), blockOverrides, context.spec);
     // Gas 0 stands for no limit of the message's own.
     const terms = { chainId: env.chainId, gasLimit: 0n, baseFee: env.baseFee, gasCap: callGasLimit };
     const message = { ...toCallMessage(request, terms), gasPrice: feeCapOf(request), deadline: deadlineOf(context) };
-    const host = new OverlayHost(state.source, (number) => blockHashAt(context, number));
+    const source = overrideState(state.source, stateOverrides);
+    const host = new OverlayHost(source, (number) => blockHashAt(context, number));
     const openHost = (): Host => host;
     const estimate = await searchGas(message, { engine: context.engine, env, openHost, gasCap: callGasLimit });
     if (estimate.kind === "estimated") return toQuantity(estimate.gas);
@@ -59,16 +60,6 @@ export function estimateGas(
     if (estimate.message === HALT_MEMORY_LIMIT) context.meters.limited("memory");
     throw serverError(estimate.message);
   });
-}
-
-function refuseOverrides(stateOverrides: unknown, blockOverrides: unknown): void {
-  if (isNonEmpty(stateOverrides)) throw invalidParameters("state overrides are not supported");
-  if (isNonEmpty(blockOverrides)) throw invalidParameters("block overrides are not supported");
-}
-
-function isNonEmpty(value: unknown): boolean {
-  if (value === undefined || value === null) return false;
-  return typeof value !== "object" || Object.keys(value).length > 0;
 }
 
 function outputOf(outcome: CallOutcome, context: ReadContext): Uint8Array {
