@@ -5,6 +5,7 @@ import { blockNumberParser, blockReferenceParser } from "./block-reference.ts";
 import { blockOverridesParser, stateOverridesParser } from "./call-overrides.ts";
 import type { MainContext, ReadContext } from "./context.ts";
 import { logFilterParser } from "./log-filter.ts";
+import { createAccessList } from "./methods/access-list.ts";
 import { blockNumber, getBlockByHash, getBlockByNumber, getBlockReceipts } from "./methods/block.ts";
 import {
   getHeaderByHash,
@@ -148,6 +149,13 @@ export const METHODS: readonly Method[] = [
   read("eth_getTransactionCount", "Nonce; pending counts the pool", [address, block] as const, getTransactionCount),
   read("eth_call", "Runs a message without a transaction", execution, call, { runsCode: true }),
   read("eth_estimateGas", "Gas limit with which a message succeeds", execution, estimateGas, { runsCode: true }),
+  read(
+    "eth_createAccessList",
+    "Accounts and slots that a message touches",
+    [request, block, stateOverrides] as const,
+    createAccessList,
+    { runsCode: true },
+  ),
   read("eth_getBlockByNumber", "Sealed EVM block", headers, getBlockByNumber),
   read("eth_getBlockByHash", "Sealed EVM block", [hash, isFull] as const, getBlockByHash),
   read(

@@ -386,6 +386,60 @@ describe("calls that fail", () => {
     expect(await call(method, request)).toEqual({ code: -32000, message });
   });
 
+  describe("access lists", () => {
+    const TARGET = toHex(testAddress(0xa7));
+    const OTHER = testAddress(0xa8);
+    const NOBODY = testAddress(0xa9);
+    const word = (value: number) => toHex(bigintToBytes(BigInt(value), 32));
+    const listOf = async (code: string, changes: object = {}) => {
+      const request = { from: SENDER, to: TARGET, ...changes };
+      const overrides = { [TARGET]: { code }, [toHex(OTHER)]: { code: "0x600954600a5500" } };
+      return ask(node, "eth_createAccessList", request, "latest", overrides);
+    };
+
+    test("names slots and accounts, also those of calls, and nothing that is warm anyway", async () => {
+      // SLOAD 7; SSTORE 8; BALANCE of nobody; CALL of the other one; BALANCE of a precompile and of the sender.
+      const call = `5f5f5f5f5f73${toHex(OTHER).slice(2)}5af150`;
+      const code = `0x6007545060016008 5573${toHex(NOBODY).slice(2)}3150${call}6004315033315000`.replace(" ", "");
+      const { result } = await listOf(code);
+      expect(result.error).toBeUndefined();
+      expect(
+        new Map(
+          result.accessList.map((entry: { address: string; storageKeys: string[] }) => [
+            entry.address,
+            entry.storageKeys,
+          ]),
+        ),
+      ).toEqual(
+        new Map([
+          [TARGET, [word(7), word(8)]],
+          [toHex(NOBODY), []],
+          [toHex(OTHER), [word(9), word(10)]],
+        ]),
+      );
+      const plain = await listOf("0x00");
+      expect(plain.result).toEqual({ accessList: [], gasUsed: "0x5208" });
+    });
+
+    test("its gas is that of a call with the list", async () => {
+      // GAS before and after SLOAD of a slot on the list: it is warm.
+      const { result } = await listOf("0x5a60075450 5a90035f5260205ff3".replace(" ", ""));
+      expect(result.accessList).toEqual([{ address: TARGET, storageKeys: [word(7)] }]);
+      expect(Number(result.gasUsed)).toBeLessThan(21_000 + 2_400 + 1_900 + 200);
+      expect(Number(result.gasUsed)).toBeGreaterThan(21_000 + 2_400 + 1_900);
+    });
+
+    test("a message that fails says so beside the list, one that cannot begin is an error", async () => {
+      const { result } = await listOf("0x6007545f5ffd");
+      expect(result).toMatchObject({
+        accessList: [{ address: TARGET, storageKeys: [word(7)] }],
+        error: "execution reverted",
+      });
+      const poor = await listOf("0x00", { from: TARGET, value: toQuantity(10n ** 30n), gasPrice: "0xf4240" });
+      expect(poor.error?.message).toStartWith("insufficient funds");
+    });
+  });
+
   describe("overrides", () => {
     const TARGET = toHex(testAddress(0xf7));
     const word = (value: bigint | number) => `0x${value.toString(16).padStart(64, "0")}`;

@@ -71,12 +71,14 @@ function outputOf(outcome: CallOutcome, context: ReadContext): Uint8Array {
   throw serverError(outcome.halt);
 }
 
-function timedOut(context: ReadContext): RpcError {
+/** What a call that ran too long is answered with; counted. */
+export function timedOut(context: ReadContext): RpcError {
   context.meters.limited("time");
   return executionAborted(context.options.callTimeMsMax);
 }
 
-function deadlineOf(context: ReadContext): () => boolean {
+/** The time that a call may take from now on. */
+export function deadlineOf(context: ReadContext): () => boolean {
   const deadlineMs = context.nowMs() + context.options.callTimeMsMax;
   return () => context.nowMs() > deadlineMs;
 }

@@ -1,0 +1,102 @@
+// eth_createAccessList: which accounts and slots a message touches, by running it until naming them changes nothing more. What the
+// Host was asked for is what was touched; a list may name an account that the message itself creates.
+
+import { bigintToBytes } from "#base/bytes.ts";
+import { toBareHex, toHex, toQuantity } from "#base/hex.ts";
+import { type Address, type Hash32, ZERO_ADDRESS } from "#chain/primitives.ts";
+import type { AccessListEntry } from "#chain/transaction.ts";
+import type { BlockEnvironment, CallMessage, CallOutcome } from "#evm/engine.ts";
+import { HALT_ABORTED } from "#evm/halt.ts";
+import { OverlayHost } from "#evm/overlay-host.ts";
+import { precompilesAt } from "#evm/precompiles/table.ts";
+import { AccessRecorder, type TransactionAccesses } from "#state/access-recorder.ts";
+import type { StateSource } from "#state/source.ts";
+import { type BlockReference, LATEST } from "../block-reference.ts";
+import { type AccountOverride, overrideState } from "../call-overrides.ts";
+import type { ReadContext } from "../context.ts";
+import { serverError } from "../errors.ts";
+import type { Json } from "../render.ts";
+import { blockHashAt, withStateAt } from "../state-access.ts";
+import { type TransactionRequest, toCallMessage } from "../transaction-request.ts";
+import { deadlineOf, timedOut } from "./call.ts";
+
+/** Runs of the message: naming what was touched changes prices, and prices may change what is touched. */
+const RUN_COUNT_MAX = 8;
+
+/**
+ * eth_createAccessList: the list, the gas with it, and why the message fails, if it does.
+ * @throws {RpcError} -32000 when the message cannot begin, or geth's words when it ran too long
+ */
+export function createAccessList(
+  context: ReadContext,
+  request: TransactionRequest,
+  block: BlockReference = LATEST,
+  stateOverrides?: readonly AccountOverride[],
+): Promise<Json> {
+  return withStateAt(context, block, async (state) => {
+    const { callGasLimit } = context.options;
+    const env = state.environment();
+    const { chainId, baseFee } = env;
+    const message = toCallMessage(request, { chainId, gasLimit: callGasLimit, baseFee, gasCap: callGasLimit });
+    const source = overrideState(state.source, stateOverrides);
+    const { accessList, outcome } = await settle(context, { ...message, deadline: deadlineOf(context) }, env, source);
+    const json: Json = { accessList: accessList.map(renderEntry), gasUsed: toQuantity(outcome.gasUsed) };
+    return outcome.halt === null ? json : { ...json, error: outcome.halt };
+  });
+}
+
+async function settle(
+  context: ReadContext,
+  message: CallMessage,
+  env: BlockEnvironment,
+  source: StateSource,
+): Promise<{ readonly accessList: readonly AccessListEntry[]; readonly outcome: CallOutcome }> {
+  const free = warmAnyway(message, env);
+  for (let accessList = message.accessList, runCount = 1; ; runCount++) {
+    const host = new OverlayHost(source, (number) => blockHashAt(context, number));
+    const accesses = new AccessRecorder();
+    host.accesses = accesses;
+    const outcome = await context.engine.call({ ...message, accessList }, env, host);
+    if (outcome.reject !== null) throw serverError(outcome.reject.message);
+    if (outcome.halt === HALT_ABORTED) throw timedOut(context);
+    const wider = withAccesses(accessList, accesses.take(), free);
+    if (sizeOf(wider) === sizeOf(accessList) || runCount === RUN_COUNT_MAX) return { accessList, outcome };
+    accessList = wider;
+  }
+}
+
+/** Accounts that cost a transaction nothing: naming them would. */
+function warmAnyway({ from, to }: CallMessage, { beneficiary, fork }: BlockEnvironment): ReadonlySet<string> {
+  const precompiles = Array.from(precompilesAt(fork).keys(), (number) => bigintToBytes(BigInt(number), 20));
+  return new Set([from, to ?? ZERO_ADDRESS, beneficiary, ...precompiles].map(toBareHex));
+}
+
+/** The list with what was touched besides; it only grows, so that its size tells whether it changed. */
+function withAccesses(
+  accessList: readonly AccessListEntry[],
+  { accountsRead, slotsRead, slotsWritten }: TransactionAccesses,
+  free: ReadonlySet<string>,
+): AccessListEntry[] {
+  const entries = new Map<string, { address: Address; keys: Map<string, Hash32> }>();
+  const entryOf = (address: Address) => {
+    const name = toBareHex(address);
+    const known = entries.get(name) ?? { address, keys: new Map() };
+    entries.set(name, known);
+    return known.keys;
+  };
+  for (const { address, storageKeys } of accessList) {
+    const keys = entryOf(address);
+    for (const key of storageKeys) keys.set(toBareHex(key), key);
+  }
+  for (const { address } of accountsRead) if (!free.has(toBareHex(address))) entryOf(address);
+  for (const { address, slot } of [...slotsRead, ...slotsWritten]) entryOf(address).set(toBareHex(slot), slot);
+  return Array.from(entries.values(), ({ address, keys }) => ({ address, storageKeys: [...keys.values()] }));
+}
+
+function sizeOf(accessList: readonly AccessListEntry[]): number {
+  return accessList.reduce((size, { storageKeys }) => size + 1 + storageKeys.length, 0);
+}
+
+function renderEntry({ address, storageKeys }: AccessListEntry): Json {
+  return { address: toHex(address), storageKeys: storageKeys.map(toHex) };
+}
