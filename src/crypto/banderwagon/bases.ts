@@ -6,6 +6,7 @@
 // @see https://github.com/megaeth-labs/salt, ipa-multipoint
 
 import { bigintFromBytes, bigintToBytes, utf8 } from "#base/bytes.ts";
+import { fromHex } from "#base/hex.ts";
 import { PLAIN_SIZE_BYTES, WORD_SIZE_BYTES } from "#wasm/kernels/banderwagon/conversions.ts";
 import { BASE_FIELD } from "#wasm/kernels/banderwagon/curve.ts";
 import { sha256 } from "../sha256.ts";
@@ -15,6 +16,10 @@ import type { KernelWorkspace } from "./kernel-workspace.ts";
 export const SALT_SEED = "MAKE_ETHEREUM_GREAT_AGAIN";
 /** The seed of Ethereum's Verkle trees. */
 export const VERKLE_SEED = "eth_verkle_oct_2021";
+/** Q of Ethereum's Verkle trees, plain: the group's generator. SALT's is the point that its seed gives behind G. */
+export const VERKLE_INNER_PRODUCT_BASE: Uint8Array = fromHex(
+  "e951ad5d98e7181e99d76452e0e343281295e38d90c602bf824892fd86742c4a9bbe68334898cea19ef7191181f6301e7f02c54eb74cbc1d393f8b4fb4408149",
+);
 
 /**
  * Derives points.

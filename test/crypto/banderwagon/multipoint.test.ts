@@ -3,12 +3,11 @@
 
 import { afterAll, describe, expect, test } from "bun:test";
 import { loadVerkleCrypto } from "verkle-cryptography-wasm";
-import { must } from "#base/assert.ts";
 import { concatBytes } from "#base/bytes.ts";
-import { fromHex, toBareHex } from "#base/hex.ts";
+import { toBareHex } from "#base/hex.ts";
 import { SeededRandom } from "#base/random.ts";
 import { Banderwagon } from "#crypto/banderwagon/banderwagon.ts";
-import { VERKLE_SEED } from "#crypto/banderwagon/bases.ts";
+import { VERKLE_INNER_PRODUCT_BASE, VERKLE_SEED } from "#crypto/banderwagon/bases.ts";
 import { MULTIPOINT_PROOF_SIZE_BYTES } from "#crypto/banderwagon/multipoint.ts";
 import * as curve from "./edwards-curve.ts";
 
@@ -16,11 +15,10 @@ const SEED = Number(process.env.MEGAETH_SEED ?? 20_261_129);
 console.log(`seed ${SEED}`);
 const random = new SeededRandom(SEED);
 const rival = await loadVerkleCrypto();
-const generator = fromHex("4a2c7486fd924882bf02c6908de395122843e3e05264d7991e18e7985dad51e9");
 const own = new Banderwagon({
   seed: VERKLE_SEED,
   protocol: "verkle",
-  innerProductBase: curve.toPlain(must(curve.decompress(generator), "the generator is a point")),
+  innerProductBase: VERKLE_INNER_PRODUCT_BASE,
   windowBits: 5,
 });
 afterAll(() => own.release());

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { concatBytes } from "#base/bytes.ts";
 import { fromHex, toBareHex } from "#base/hex.ts";
 import { Banderwagon } from "#crypto/banderwagon/banderwagon.ts";
-import { SALT_SEED, VERKLE_SEED } from "#crypto/banderwagon/bases.ts";
+import { SALT_SEED, VERKLE_INNER_PRODUCT_BASE, VERKLE_SEED } from "#crypto/banderwagon/bases.ts";
 import { KernelWorkspace } from "#crypto/banderwagon/kernel-workspace.ts";
 import { PairList } from "#crypto/banderwagon/point-sums.ts";
 import { Transcript } from "#crypto/banderwagon/transcript.ts";
@@ -51,6 +51,7 @@ describe("bases", () => {
     expect(toBareHex(salt.mapToScalars(points).subarray(0, 32))).toBe(
       "d1e7de2aaea9603d5bc6c208d319596376556ecd8336671ba7670c2139772d14",
     );
+    expect(toBareHex(points.subarray(0, 64))).toBe(toBareHex(VERKLE_INNER_PRODUCT_BASE));
     const kernel = new KernelWorkspace({ sizeBytes: 4096 });
     const [plain, affine, scalar] = [kernel.put(points), kernel.take(64), kernel.take(32)];
     const list = new PairList(kernel, 1);
