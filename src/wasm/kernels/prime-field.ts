@@ -11,7 +11,7 @@ import { must } from "#base/assert.ts";
 import type { FunctionEmitter, FunctionIndex, Local } from "../function-emitter.ts";
 import { CONTROL, I32, I64 } from "../opcodes.ts";
 import { emitRepeat, type KernelModule, type Place, parameterPlaces } from "./kernel-program.ts";
-import { addToPair, emitChain, reverseBytes, setPair } from "./limbs.ts";
+import { addToPair, assignLimbs, emitChain, reverseBytes, setPair } from "./limbs.ts";
 
 /** A prime and the number of limbs that hold it. */
 export type PrimeField = {
@@ -397,7 +397,7 @@ export function definePrimeField(module: KernelModule, field: PrimeField, square
     mul,
     sqr,
     isZero: defineIsZero(module, field.limbCount),
-    sqrTimes: defineSquareTimes(module, mul, 8 * field.limbCount),
+    sqrTimes: defineSquareTimes(module, field),
     read: defineRead(module, field, mul, squareOfR),
     write: defineWrite(module, field, mul),
   };
@@ -415,17 +415,15 @@ export function defineIsZero(module: KernelModule, limbCount: number): FunctionI
   });
 }
 
-function defineSquareTimes(module: KernelModule, mul: FunctionIndex, sizeBytes: number): FunctionIndex {
+function defineSquareTimes(module: KernelModule, field: PrimeField): FunctionIndex {
   return module.builder.defineFunction({ params: ["i32", "i32", "i32"], results: [] }, (f) => {
     const [to, from, count] = f.params as [Local, Local, Local];
-    f.get(to);
-    f.get(from);
-    f.i32Const(sizeBytes);
-    f.memoryCopy();
+    const e = new LimbEmitter(f, constantModulus(field));
+    const power = e.load({ at: from, offset: 0 });
     emitRepeat(f, count, () => {
-      for (let i = 0; i < 3; i++) f.get(to);
-      f.call(mul);
+      assignLimbs(f, power, e.sumOfProducts([{ a: power, pushB: (limb) => f.get(power[limb]!) }]));
     });
+    e.store({ at: to, offset: 0 }, power);
   });
 }
 
