@@ -2,9 +2,11 @@
 // tables, and behind it the work area, which operations take parts of and give back. Values are addresses.
 
 import { assert } from "#base/assert.ts";
+import { wasmFeatures } from "#wasm/features.ts";
 import { type BanderwagonExports, emitBanderwagonModule } from "#wasm/kernels/banderwagon/kernel.ts";
 import { instantiateKernel, type KernelPlacement } from "#wasm/kernels/kernel-placement.ts";
 import { compileModule, createMemory, PAGE_SIZE_BYTES, releaseMemory } from "#wasm/loader.ts";
+import { PORTABLE_CRYPTO } from "../backend.ts";
 
 /** An address in the kernel's memory. */
 export type Address = number;
@@ -25,11 +27,13 @@ export class KernelWorkspace {
   /**
    * @param options.sizeBytes what is taken at the same time, at most
    * @param options.placement where; its own memory unless told, which counts towards the process's limit
+   * @param options.wideArithmetic whether to use it; where the engine has it unless told
    * @throws {AssertionError} when the place is too small
    */
-  constructor(options: { sizeBytes: number; placement?: KernelPlacement }) {
+  constructor(options: { sizeBytes: number; placement?: KernelPlacement; wideArithmetic?: boolean }) {
     const shared = options.placement?.memory.buffer instanceof SharedArrayBuffer;
-    const { bytes, sizeBytes: kernelSizeBytes } = emitBanderwagonModule(shared);
+    const wideArithmetic = options.wideArithmetic ?? (!PORTABLE_CRYPTO && wasmFeatures().wideArithmetic);
+    const { bytes, sizeBytes: kernelSizeBytes } = emitBanderwagonModule({ shared, wideArithmetic });
     const sizeBytes = kernelSizeBytes + ALIGNMENT + options.sizeBytes;
     const placement = options.placement ?? ownMemory(sizeBytes);
     this.#ownMemory = options.placement === undefined ? placement.memory : null;

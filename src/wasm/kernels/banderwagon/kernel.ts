@@ -6,6 +6,7 @@
 
 import { ModuleBuilder } from "../../assembler.ts";
 import type { FunctionIndex } from "../../function-emitter.ts";
+import { replaceWideArithmetic } from "../../narrow-arithmetic.ts";
 import { I32 } from "../../opcodes.ts";
 import { KernelModule } from "../kernel-program.ts";
 import { defineMontgomeryInverse } from "../modular-inverse.ts";
@@ -50,14 +51,19 @@ export type BanderwagonExports = {
   readonly scalarsInverse: Unary;
 };
 
-/** The module's bytes, and how much of the range it uses. Imports `env.memory` and `env.base`. */
-export function emitBanderwagonModule(shared: boolean): {
+/**
+ * The module's bytes, and how much of the range it uses. Imports `env.memory` and `env.base`.
+ * @param options.wideArithmetic whether the engine has its instructions; without them it is some times slower
+ */
+export function emitBanderwagonModule(options: { shared: boolean; wideArithmetic: boolean }): {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly sizeBytes: number;
 } {
   const builder = new ModuleBuilder();
-  builder.importMemory({ module: "env", name: "memory" }, { initialPages: 1, maximumPages: 65_536, shared });
+  const memory = { initialPages: 1, maximumPages: 65_536, shared: options.shared };
+  builder.importMemory({ module: "env", name: "memory" }, memory);
   const base = builder.importGlobal({ module: "env", name: "base" }, "i32");
+  if (!options.wideArithmetic) replaceWideArithmetic(builder);
   const pool = new ConstantPool();
   const constants = placeConstants(pool);
   builder.addData({ base }, pool.content());
