@@ -6,6 +6,7 @@ import { AFFINE_SIZE_BYTES } from "#wasm/kernels/banderwagon/affine-sums.ts";
 import { PLAIN_SIZE_BYTES, WORD_SIZE_BYTES } from "#wasm/kernels/banderwagon/conversions.ts";
 import type { CommitmentKey } from "./commitment-key.ts";
 import { DOMAIN_SIZE } from "./evaluation-domain.ts";
+import type { Address } from "./kernel-workspace.ts";
 import { sumGroups } from "./point-sums.ts";
 
 /** Changes of children of some nodes, in any order. */
@@ -44,7 +45,7 @@ export function applyDeltas(key: CommitmentKey, batch: DeltaBatch): Commitments 
     let end = first + 1;
     while (end < nodeCount && fits(sorted.starts, first, end + 1)) end++;
     assert(fits(sorted.starts, first, end), "a node has too many changes");
-    key.kernel.scope(() => applyToNodes(key, batch, sorted, first, end, result));
+    key.kernel.scope(() => applyToNodes(key, batch, sorted, { first, end }, result));
     first = end;
   }
   return result;
@@ -70,8 +71,8 @@ export function commitVectors(key: CommitmentKey, vectors: Uint8Array): Commitme
 type Sorted = {
   /** Where each node's changes begin in `order`, and behind the last node their count. */
   readonly starts: Uint32Array;
-  /** Indices of the changes, by node. */
-  readonly order: Uint32Array;
+  /** Indices of the changes, by node; null when they come in this order. */
+  readonly order: Uint32Array | null;
 };
 
 function fits(starts: Uint32Array, first: number, end: number): boolean {
@@ -80,55 +81,71 @@ function fits(starts: Uint32Array, first: number, end: number): boolean {
 
 function sortByNode(nodes: Uint32Array, nodeCount: number): Sorted {
   const starts = new Uint32Array(nodeCount + 1);
-  for (const node of nodes) {
+  let isSorted = true;
+  for (let i = 0, before = 0; i < nodes.length; i++) {
+    const node = nodes[i]!;
     assert(node < nodeCount, "a change is of a node that the batch has");
+    isSorted &&= before <= node;
+    before = node;
     starts[node + 1]!++;
   }
   for (let node = 0; node < nodeCount; node++) starts[node + 1]! += starts[node]!;
+  if (isSorted) return { starts, order: null };
   const next = starts.slice();
   const order = new Uint32Array(nodes.length);
   for (let i = 0; i < nodes.length; i++) order[next[nodes[i]!]!++] = i;
   return { starts, order };
 }
 
-function applyToNodes(
-  key: CommitmentKey,
-  batch: DeltaBatch,
-  { starts, order }: Sorted,
-  first: number,
-  end: number,
-  result: Commitments,
-): void {
-  const { kernel, list, tables } = key;
+type Range = { readonly first: number; readonly end: number };
+
+// Nodes from `first` to before `end`.
+function applyToNodes(key: CommitmentKey, batch: DeltaBatch, sorted: Sorted, range: Range, result: Commitments): void {
+  const { kernel, list } = key;
+  const { first, end } = range;
+  const { calls, bytes } = kernel;
   const nodeCount = end - first;
-  const firstChange = starts[first]!;
-  const count = starts[end]! - firstChange;
-  const scalars = kernel.take((count + 1) * WORD_SIZE_BYTES);
-  const indices = kernel.take(count * 4);
-  for (let i = 0; i < count; i++) {
-    const change = order[firstChange + i]!;
-    const delta = change * WORD_SIZE_BYTES;
-    kernel.bytes.set(batch.deltas.subarray(delta, delta + WORD_SIZE_BYTES), scalars + i * WORD_SIZE_BYTES);
-    kernel.words[(indices >>> 2) + i] = batch.children[change]!;
-  }
-  kernel.calls.scalarsRead(scalars, scalars, count);
-  kernel.calls.scalarsWrite(scalars, scalars, count);
-  const points = kernel.take(count * AFFINE_SIZE_BYTES);
-  tables.multiply({ points, scalars, indices, count, list });
-  const groups = starts.subarray(first, end + 1).map((start) => start - firstChange);
+  const firstChange = sorted.starts[first]!;
+  const groups = sorted.starts.subarray(first, end + 1).map((start) => start - firstChange);
+  const points = multiplyDeltas(key, batch, sorted.order, { first: firstChange, end: sorted.starts[end]! });
   sumGroups(list, points, groups);
   const nodes = kernel.take(nodeCount * AFFINE_SIZE_BYTES);
+  const scalars = kernel.take(nodeCount * WORD_SIZE_BYTES);
   const plain = kernel.put(batch.commitments.subarray(first * PLAIN_SIZE_BYTES, end * PLAIN_SIZE_BYTES));
-  const nodeScalars = kernel.take(nodeCount * WORD_SIZE_BYTES);
-  kernel.calls.lift(nodes, plain, nodeCount);
+  calls.lift(nodes, plain, nodeCount);
   for (let node = 0; node < nodeCount; node++) {
     if (groups[node] === groups[node + 1]) continue;
     const at = nodes + node * AFFINE_SIZE_BYTES;
     list.push(at, at, points + AFFINE_SIZE_BYTES * groups[node]!);
   }
   list.flush();
-  kernel.calls.drop(plain, nodeScalars, nodes, nodeCount);
-  result.points.set(kernel.bytes.subarray(plain, plain + nodeCount * PLAIN_SIZE_BYTES), first * PLAIN_SIZE_BYTES);
-  const scalarBytes = kernel.bytes.subarray(nodeScalars, nodeScalars + nodeCount * WORD_SIZE_BYTES);
-  result.scalars.set(scalarBytes, first * WORD_SIZE_BYTES);
+  calls.drop(plain, scalars, nodes, nodeCount);
+  result.points.set(bytes.subarray(plain, plain + nodeCount * PLAIN_SIZE_BYTES), first * PLAIN_SIZE_BYTES);
+  result.scalars.set(bytes.subarray(scalars, scalars + nodeCount * WORD_SIZE_BYTES), first * WORD_SIZE_BYTES);
+}
+
+// The changes' multiples of their bases: affine points, one behind the other.
+function multiplyDeltas(key: CommitmentKey, batch: DeltaBatch, order: Uint32Array | null, range: Range): Address {
+  const { kernel, list, tables } = key;
+  const { first, end } = range;
+  const count = end - first;
+  const scalars = kernel.take((count + 1) * WORD_SIZE_BYTES);
+  const indices = kernel.take(count * 4);
+  const points = kernel.take(count * AFFINE_SIZE_BYTES);
+  const delta = (change: number, changeCount: number) =>
+    batch.deltas.subarray(change * WORD_SIZE_BYTES, (change + changeCount) * WORD_SIZE_BYTES);
+  if (order === null) {
+    kernel.bytes.set(delta(first, count), scalars);
+    kernel.words.set(batch.children.subarray(first, end), indices >>> 2);
+  } else {
+    for (let i = 0; i < count; i++) {
+      const change = order[first + i]!;
+      kernel.bytes.set(delta(change, 1), scalars + i * WORD_SIZE_BYTES);
+      kernel.words[(indices >>> 2) + i] = batch.children[change]!;
+    }
+  }
+  kernel.calls.scalarsRead(scalars, scalars, count);
+  kernel.calls.scalarsWrite(scalars, scalars, count);
+  tables.multiply({ points, scalars, indices, count, list });
+  return points;
 }
