@@ -16,6 +16,7 @@ import { ConstantPool } from "./constant-pool.ts";
 import { defineConversions } from "./conversions.ts";
 import { BASE_FIELD, EDWARDS, SCALAR_FIELD, WEIERSTRASS } from "./curve.ts";
 import { defineDecompress } from "./decompression.ts";
+import { defineIsSquare } from "./legendre-symbol.ts";
 import { defineVectors } from "./scalar-vectors.ts";
 import { SharedInversion } from "./shared-inversion.ts";
 import { defineSquareRoot, placeRootTables } from "./square-root.ts";
@@ -71,7 +72,8 @@ export function emitBanderwagonModule(options: { shared: boolean; wideArithmetic
   const fp = openField(module, BASE_FIELD, constants.base);
   const fr = openField(module, SCALAR_FIELD, constants.scalar);
   const squareRoot = defineSquareRoot(module, fp.functions, constants.root);
-  const decompression = { ...constants.base, d: constants.d, squareRoot, isSquare: defineIsSquare(module, squareRoot) };
+  const isSquare = defineIsSquare(module, BASE_FIELD, defineIsSquareByPower(module, squareRoot));
+  const decompression = { ...constants.base, d: constants.d, squareRoot, isSquare };
   exportAll(builder, "", {
     addPairs: defineAddPairs(fp.inversion, constants.curveA),
     decompress: defineDecompress(module, fp.inversion, decompression),
@@ -115,7 +117,7 @@ function openField(
   return { functions, inversion: new SharedInversion(module, field, { one: constants.one, inverse }) };
 }
 
-function defineIsSquare(module: KernelModule, squareRoot: FunctionIndex): FunctionIndex {
+function defineIsSquareByPower(module: KernelModule, squareRoot: FunctionIndex): FunctionIndex {
   const root = module.reserve(32);
   return module.builder.defineFunction({ params: ["i32"], results: ["i32"] }, (f) => {
     f.globalGet(module.base);
