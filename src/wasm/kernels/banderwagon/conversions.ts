@@ -102,15 +102,11 @@ function defineDrop(inversion: SharedInversion, constants: ConversionConstants, 
     strides: [PLAIN_SIZE_BYTES, WORD_SIZE_BYTES, AFFINE_SIZE_BYTES],
     denominator: (lane) => {
       const { f, code, limbs, at } = lane;
+      const zero = limbs.number();
       const result = limbs.number();
       code.if(
         isInfinity(at[2]!),
-        () => {
-          for (const limb of result) {
-            f.i64Const(0);
-            f.set(limb);
-          }
-        },
+        () => assignLimbs(f, result, zero),
         () => {
           const { sum, difference } = loadShifted(lane, constants);
           const ordinate = limbs.load(part(at[2]!, 1));
@@ -119,19 +115,7 @@ function defineDrop(inversion: SharedInversion, constants: ConversionConstants, 
       );
       return result;
     },
-    finish: (lane, inverse) => {
-      const { limbs, at, code } = lane;
-      const { w, sum, difference } = loadShifted(lane, constants);
-      const bySum = product(limbs, sum, inverse);
-      const x = product(limbs, product(limbs, w, difference), bySum);
-      const ordinate = limbs.load(part(at[2]!, 1));
-      const square = product(limbs, difference, difference);
-      const y = product(limbs, square, product(limbs, ordinate, inverse));
-      const scalar = product(limbs, product(limbs, w, sum), bySum);
-      storeWithPositiveOrdinate(lane, at[0]!, { x, y });
-      limbs.store(part(at[1]!, 0), plain(limbs, scalar));
-      code.call(reduce, at[1]!);
-    },
+    finish: (lane, inverse) => emitDropped(lane, constants, reduce, inverse),
     skip: ({ code, at }) => {
       for (let offset = 0; offset < WORD_SIZE_BYTES; offset += 8) {
         code.store64(at[0]!, offset, 0n);
@@ -144,6 +128,20 @@ function defineDrop(inversion: SharedInversion, constants: ConversionConstants, 
   });
 }
 
+// A number in Montgomery form times a plain one is plain, so that only the inverse has to leave the form.
+function emitDropped(lane: Lane, constants: ConversionConstants, reduce: FunctionIndex, inverse: Local[]): void {
+  const { limbs, at, code } = lane;
+  const { w, sum, difference } = loadShifted(lane, constants);
+  const plainInverse = plain(limbs, inverse);
+  const bySum = product(limbs, sum, plainInverse);
+  const byOrdinate = product(limbs, limbs.load(part(at[2]!, 1)), plainInverse);
+  const x = product(limbs, product(limbs, w, difference), bySum);
+  const y = product(limbs, product(limbs, difference, difference), byOrdinate);
+  storeWithPositiveOrdinate(lane, at[0]!, x, y);
+  limbs.store(part(at[1]!, 0), product(limbs, product(limbs, w, sum), bySum));
+  code.call(reduce, at[1]!);
+}
+
 // w, w + c and w - c of an affine point.
 function loadShifted({ limbs, at, constant }: Lane, { shift, scale }: ConversionConstants) {
   const w = limbs.sub(limbs.load(part(at[2]!, 0)), limbs.load(constant(shift)));
@@ -152,21 +150,15 @@ function loadShifted({ limbs, at, constant }: Lane, { shift, scale }: Conversion
 }
 
 // Stores plain x and y, or their negatives, so that y > p - y.
-function storeWithPositiveOrdinate(
-  { f, limbs }: Lane,
-  to: Var<"i32">,
-  { x, y }: { x: readonly Local[]; y: readonly Local[] },
-): void {
-  const plainX = plain(limbs, x);
-  const plainY = plain(limbs, y);
-  pushIsNegative(f, plainY);
+function storeWithPositiveOrdinate({ f, limbs }: Lane, to: Var<"i32">, x: Local[], y: Local[]): void {
+  pushIsNegative(f, y);
   f.if(() => {
     const zero = limbs.number();
-    assignLimbs(f, plainX, limbs.sub(zero, plainX));
-    assignLimbs(f, plainY, limbs.complement(plainY));
+    assignLimbs(f, x, limbs.sub(zero, x));
+    assignLimbs(f, y, limbs.complement(y));
   });
-  limbs.store(part(to, 0), plainX);
-  limbs.store(part(to, 1), plainY);
+  limbs.store(part(to, 0), x);
+  limbs.store(part(to, 1), y);
 }
 
 /** Pushes whether a plain number is not above (p - 1) / 2. */

@@ -98,23 +98,31 @@ function takeSteps(code: Code, { larger, smaller, balance, flips, matrix }: Step
       code.set(left, i64.sub(left, zeros));
       code.set(flips, i64.xor(flips, i64.and(zeros, i64.xor(i64.shrU(x, 1), i64.shrU(x, 2)))));
       code.brIf(i64.eqz(left), done);
-      code.if(i64.ltS(balance, 0n), () => {
-        code.set(balance, i64.sub(0n, balance));
-        for (const [first, second] of [
-          [x, y],
-          [u, q],
-          [v, r],
-        ] as const) {
-          code.set(factor, first);
-          code.set(first, second);
-          code.set(second, factor);
-        }
-        code.set(flips, i64.xor(flips, i64.shrU(i64.and(x, y), 1)));
-      });
+      code.if(i64.ltS(balance, 0n), () => exchange(code, { x, y, spare: factor }, { balance, flips, matrix }));
       cancelLowBits(code, { x, y, left, factor }, balance, matrix);
       f.br(again);
     });
   });
+}
+
+// x and y, and the rows of the matrix alike.
+function exchange(
+  code: Code,
+  { x, y, spare }: { x: Word; y: Word; spare: Word },
+  { balance, flips, matrix }: Pick<Steps, "balance" | "flips" | "matrix">,
+): void {
+  const { u, v, q, r } = matrix;
+  code.set(balance, i64.sub(0n, balance));
+  for (const [first, second] of [
+    [x, y],
+    [u, q],
+    [v, r],
+  ] as const) {
+    code.set(spare, first);
+    code.set(first, second);
+    code.set(second, spare);
+  }
+  code.set(flips, i64.xor(flips, i64.shrU(i64.and(x, y), 1)));
 }
 
 // y += x · factor, which clears the next bits of y: up to 6, as many as neither the steps left nor the next exchange
