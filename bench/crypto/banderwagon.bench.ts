@@ -33,6 +33,7 @@ const scalar = () => {
 const changeCount = smokeOr(2048, 4);
 const rivalChangeCount = smokeOr(256, 4);
 const deltas = Array.from({ length: changeCount }, scalar);
+const joinedDeltas = concatBytes(...deltas);
 const children = random.bytes(changeCount);
 const zero = new Uint8Array(32);
 
@@ -41,7 +42,7 @@ function change(scheme: Banderwagon, count: number): string {
     commitments: new Uint8Array(64 * count),
     nodes: Uint32Array.from({ length: count }, (_, i) => i),
     children: children.subarray(0, count),
-    deltas: concatBytes(...deltas.slice(0, count)),
+    deltas: joinedDeltas.subarray(0, 32 * count),
   });
   return toBareHex(sha256(scheme.compress(points)));
 }
