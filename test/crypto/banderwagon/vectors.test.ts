@@ -4,8 +4,12 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { concatBytes } from "#base/bytes.ts";
 import { fromHex, toBareHex } from "#base/hex.ts";
-import { Banderwagon } from "#crypto/banderwagon/banderwagon.ts";
+import { Banderwagon, banderwagonSizeBytes } from "#crypto/banderwagon/banderwagon.ts";
+import { tableLayout } from "#crypto/banderwagon/base-tables.ts";
 import { SALT_SEED, VERKLE_INNER_PRODUCT_BASE, VERKLE_SEED } from "#crypto/banderwagon/bases.ts";
+import { BASE_COUNT, CommitmentKey } from "#crypto/banderwagon/commitment-key.ts";
+import { EvaluationDomain, loadScalars, storeScalars } from "#crypto/banderwagon/evaluation-domain.ts";
+import { proveInnerProduct } from "#crypto/banderwagon/inner-product.ts";
 import { KernelWorkspace } from "#crypto/banderwagon/kernel-workspace.ts";
 import { PairList } from "#crypto/banderwagon/point-sums.ts";
 import { Transcript } from "#crypto/banderwagon/transcript.ts";
@@ -184,5 +188,48 @@ describe("proofs", () => {
     expect(toBareHex(sha256(proof))).toBe("84f8c492ae2e9b43f92fb5cb1e557af763f2bbc72b35667a667651b9194c86b1");
     const values = concatBytes(...polynomials.map((polynomial) => polynomial.subarray(0, 32)));
     expect(salt.verifyMultipoint({ ...openings, values }, proof)).toBe(true);
+  });
+
+  test("the inner product of a polynomial at a point outside the domain", () => {
+    const kernel = new KernelWorkspace({ sizeBytes: banderwagonSizeBytes(4) });
+    const key = new CommitmentKey(kernel, verkle.bases, tableLayout(BASE_COUNT, 4));
+    const polynomial = loadScalars(
+      kernel,
+      vector((i) => BigInt(i % 32) + 1n),
+    );
+    const point = loadScalars(kernel, littleEndian(2101n));
+    const [commitment, value] = [kernel.take(64), kernel.take(32)];
+    const [distances, lagrange] = [kernel.take(256 * 32), kernel.take(256 * 32)];
+    key.commit(commitment, polynomial);
+    key.domain.invertDistances(distances, point);
+    key.domain.lagrange(lagrange, distances);
+    kernel.calls.scalarsInnerProduct(value, polynomial, lagrange, 256);
+    expect(toBareHex(storeScalars(kernel, value, 1))).toBe(
+      "4a353e70b03c89f161de002e8713beec0d740a5e20722fd5bd68b30540a33208",
+    );
+    const transcript = new Transcript("test", (digest) => key.reduce(digest));
+    const proof = proveInnerProduct(key, transcript, { commitment, point, lagrange, polynomial });
+    expect(toBareHex(proof.subarray(0, 16))).toBe("2827a99a1c4af64086fc4e0abdb723b4");
+    expect(toBareHex(sha256(proof))).toBe("6e0cfc16199852a8742b9c583077c9b730cc9da90fcb25e6d618db7d6d2aa5a5");
+    expect(toBareHex(transcript.challenge("state"))).toBe(
+      "6332c17c4534a52d4d8c44ab22d143bd071050e7f25238137b18675c9953850c",
+    );
+    kernel.release();
+  });
+});
+
+describe("evaluation domain", () => {
+  test("the weights of Lagrange's polynomials", () => {
+    const kernel = new KernelWorkspace({ sizeBytes: 1 << 18 });
+    const domain = new EvaluationDomain(kernel);
+    const known = {
+      0: "70cd57684a0738a80599c1e7718394289fdb6c0eea6c37dc1d32a3d0aac1a508",
+      1: "c94ef203c6430d04357606b5e93b20849c3d945d386ac1dcb5a3c3d74b3e4f0f",
+      255: "711a1fc06affc4cc6b6b578c8e03fbd6619afbf317099730342dc4f929a85514",
+    };
+    for (const [index, weight] of Object.entries(known)) {
+      expect(toBareHex(storeScalars(kernel, domain.weights + 32 * Number(index), 1))).toBe(weight);
+    }
+    kernel.release();
   });
 });
