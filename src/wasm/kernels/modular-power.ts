@@ -120,7 +120,7 @@ function loadedModulus(
   });
   return {
     limbCount,
-    isFull: true,
+    spareBits: 0,
     highest: null,
     pushLimb: (at, limb) => at.get(limbs[limb]!),
     pushNegativeInverse: (at) => at.get(inverse),
