@@ -49,6 +49,9 @@ export type TrieUpdate = {
   readonly nodes: readonly NodeChange[];
 };
 
+/** The same, and what the new commitment counts as in the parent. */
+type Result = NodeChange & { readonly scalar: Uint8Array };
+
 /** Levels of a bucket's own tree before and after, and the larger of both. */
 type Layout = { readonly before: number; readonly after: number; readonly tall: number };
 
@@ -75,12 +78,12 @@ export class SaltTrie {
     const layouts = this.#layoutsOf(all);
     const tops = this.#updateBuckets(all, layouts);
     let level = new LevelChanges();
-    this.#addDeltas(level, tops, parentOf);
+    this.#addDeltas(level, tops);
     for (; level.size > 0 && !level.has(ROOT_NODE_ID); ) {
       const results = this.#apply(level, (id) => this.#current(id));
       for (const result of results) this.#record(result);
       level = new LevelChanges();
-      this.#addDeltas(level, results, parentOf);
+      this.#addDeltas(level, results);
     }
   }
 
@@ -88,7 +91,14 @@ export class SaltTrie {
   finish(): TrieUpdate {
     const below = [...this.#changes.values()].filter(({ id }) => subtreeBucketOf(id) === 0 && levelOf(id) === 1);
     const level = new LevelChanges();
-    this.#addDeltas(level, below, parentOf);
+    const scalars =
+      below.length === 0
+        ? new Uint8Array(0)
+        : this.#scheme.mapToScalars(concatBytes(...below.map(({ after }) => after)));
+    this.#addDeltas(
+      level,
+      below.map((change, i) => ({ ...change, scalar: scalarAt(scalars, i) })),
+    );
     for (const result of this.#apply(level, (id) => this.#current(id))) this.#record(result);
     const nodes = [...this.#changes.values()];
     const root = this.#scheme.mapToScalars(this.#current(ROOT_NODE_ID));
@@ -123,10 +133,10 @@ export class SaltTrie {
   }
 
   /** Everything below the bucket roots. @returns the bucket roots that changed */
-  #updateBuckets(changes: readonly SlotChange[], layouts: ReadonlyMap<number, Layout>): NodeChange[] {
+  #updateBuckets(changes: readonly SlotChange[], layouts: ReadonlyMap<number, Layout>): Result[] {
     const layoutOf = (bucket: number) => layouts.get(bucket)!;
     let level = this.#leavesOf(changes, layoutOf);
-    const tops: NodeChange[] = [];
+    const tops: Result[] = [];
     for (let depth = SUBTREE_LEVELS - 1; depth >= 0; depth--) {
       for (const [bucket, { before, after }] of layouts) {
         // Where the top moves, the old one and the new one take part, changed or not.
@@ -136,10 +146,10 @@ export class SaltTrie {
         }
       }
       const results = this.#apply(level, (id) => this.#currentIn(id, layoutOf));
-      const below: NodeChange[] = [];
+      const below: Result[] = [];
       for (const result of results) this.#settle(result, layoutOf, tops, below);
       level = new LevelChanges();
-      this.#addDeltas(level, below, parentOf);
+      this.#addDeltas(level, below);
     }
     for (const top of tops) this.#record(top);
     return tops;
@@ -147,15 +157,15 @@ export class SaltTrie {
 
   /** Names what a node of a bucket has become: a top, or a node of its own; the level above hears of it. */
   #settle(
-    { id, before, after }: NodeChange,
+    { id, before, after, scalar }: Result,
     layoutOf: (bucket: number) => Layout,
-    tops: NodeChange[],
-    below: NodeChange[],
+    tops: Result[],
+    below: Result[],
   ): void {
     const bucket = subtreeBucketOf(id);
     // The root of a bucket that has no tree of its own.
     if (bucket === 0) {
-      tops.push({ id, before, after });
+      tops.push({ id, before, after, scalar });
       return;
     }
     const layout = layoutOf(bucket);
@@ -165,7 +175,7 @@ export class SaltTrie {
     const isOutside = level < newTop;
     if (isAt(newTop)) {
       const main = bucketRootId(bucket);
-      tops.push({ id: main, before: this.#current(main), after });
+      tops.push({ id: main, before: this.#current(main), after, scalar });
       if (!isAt(oldTop)) this.#record({ id, before, after: this.#defaults.pointOf(id) });
     } else {
       const was = isAt(oldTop) ? this.#defaults.pointOf(id) : before;
@@ -175,7 +185,7 @@ export class SaltTrie {
     }
     if (level === SUBTREE_LEVELS - layout.tall) return;
     // Towards its parent, which is new, an old top was not there.
-    below.push({ id, before: isAt(oldTop) ? this.#defaults.pointOf(id) : before, after });
+    below.push({ id, before: isAt(oldTop) ? this.#defaults.pointOf(id) : before, after, scalar });
   }
 
   #leavesOf(changes: readonly SlotChange[], layoutOf: (bucket: number) => Layout): LevelChanges {
@@ -191,22 +201,21 @@ export class SaltTrie {
   }
 
   /** What changed nodes mean for those above. */
-  #addDeltas(level: LevelChanges, changes: readonly NodeChange[], parent: (id: NodeId) => NodeId): void {
-    if (changes.length === 0) return;
-    const scalarsOf = (side: "before" | "after") => {
-      return this.#scheme.mapToScalars(concatBytes(...changes.map((change) => change[side])));
-    };
-    const deltas = this.#scheme.subtractScalars(scalarsOf("after"), scalarsOf("before"));
-    for (const [i, { id }] of changes.entries()) level.add(parent(id), positionInParent(id), scalarAt(deltas, i));
+  #addDeltas(level: LevelChanges, results: readonly Result[]): void {
+    if (results.length === 0) return;
+    const before = this.#scheme.mapToScalars(concatBytes(...results.map((result) => result.before)));
+    const deltas = this.#scheme.subtractScalars(concatBytes(...results.map(({ scalar }) => scalar)), before);
+    for (const [i, { id }] of results.entries()) level.add(parentOf(id), positionInParent(id), scalarAt(deltas, i));
   }
 
-  #apply(level: LevelChanges, commitmentOf: (id: NodeId) => Uint8Array): NodeChange[] {
+  #apply(level: LevelChanges, commitmentOf: (id: NodeId) => Uint8Array): Result[] {
     const ids = [...level.ids()];
     if (ids.length === 0) return [];
     const before = ids.map(commitmentOf);
-    const { points } = this.#scheme.applyDeltas({ commitments: concatBytes(...before), ...level.batch() });
+    const { points, scalars } = this.#scheme.applyDeltas({ commitments: concatBytes(...before), ...level.batch() });
     return ids.map((id, i) => {
-      return { id, before: before[i]!, after: points.slice(i * POINT_SIZE_BYTES, (i + 1) * POINT_SIZE_BYTES) };
+      const after = points.slice(i * POINT_SIZE_BYTES, (i + 1) * POINT_SIZE_BYTES);
+      return { id, before: before[i]!, after, scalar: scalarAt(scalars, i) };
     });
   }
 
