@@ -4,10 +4,9 @@
 //   structure ▸ commitments are points ▸ the root's is the state root ▸ openings ▸ the argument
 // @see https://github.com/megaeth-labs/salt
 
-import { bytesEqual, concatBytes } from "#base/bytes.ts";
+import { bytesEqual } from "#base/bytes.ts";
 import { toBareHex } from "#base/hex.ts";
 import type { Banderwagon } from "#crypto/banderwagon/banderwagon.ts";
-import { blake3 } from "#crypto/blake3.ts";
 import { FormatError } from "#formats/codec.ts";
 import { bucketMetaFromEntry, isDataEntry, type SaltEntry } from "#formats/wire/salt-entry.ts";
 import type { SaltWitness } from "#formats/wire/salt-witness.ts";
@@ -22,16 +21,13 @@ import {
   slotOfSaltKey,
   TRIE_WIDTH,
 } from "./salt-key.ts";
+import { SCALAR_SIZE_BYTES, scalarAt, slotScalar } from "./slot-scalar.ts";
 import { type Opening, witnessOpenings } from "./witness-openings.ts";
 
 /** Metadata buckets below this would describe metadata buckets. */
 const DESCRIBING_BUCKET_MIN = METADATA_BUCKET_COUNT / TRIE_WIDTH;
-const SCALAR_SIZE_BYTES = 32;
-/** Points are 64 bytes each where they are plain. */
+/** Most levels of a bucket's own tree. */
 const LEVEL_COUNT_MAX = 5;
-
-/** The scalar of a data slot that is empty, before it is reduced. */
-const EMPTY_SLOT_SCALAR: Uint8Array = new Uint8Array(SCALAR_SIZE_BYTES).fill(1);
 
 /**
  * Checks a witness.
@@ -70,11 +66,6 @@ export function verifyWitness(scheme: Banderwagon, witness: SaltWitness, stateRo
     proof.argument,
   );
   return holds ? null : "the proof does not hold";
-}
-
-/** What a slot counts as in its leaf, before it is reduced: 32 bytes, little-endian. */
-export function slotScalar(entry: SaltEntry | null): Uint8Array {
-  return entry === null ? EMPTY_SLOT_SCALAR : blake3(concatBytes(entry.key, entry.value));
 }
 
 /** The nodes with commitments are those that are opened or shown, and no others. */
@@ -152,8 +143,4 @@ function capacityProblem({ slots }: SaltWitness): string | null {
       return `slot ${slot} of bucket ${bucket} is beyond its capacity`;
   }
   return null;
-}
-
-function scalarAt(scalars: Uint8Array, index: number): Uint8Array {
-  return scalars.subarray(index * SCALAR_SIZE_BYTES, (index + 1) * SCALAR_SIZE_BYTES);
 }

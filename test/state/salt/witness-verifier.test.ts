@@ -14,11 +14,16 @@ import { vectorsFolder } from "#test/vectors.ts";
 
 const folder = vectorsFolder("megaeth");
 
-describe.skipIf(folder === null)("a witness", () => {
+describe("a witness", () => {
+  // The witness is read where the tests are listed.
+  if (folder === null) {
+    test.skip("of MegaETH's test network is not here");
+    return;
+  }
   const scheme = new Banderwagon({ seed: SALT_SEED, protocol: "st", windowBits: 4 });
   afterAll(() => scheme.release());
-  const blocks = folder === null ? "" : join(folder, "blocks");
-  const witnesses = folder === null ? "" : join(folder, "witness");
+  const blocks = join(folder, "blocks");
+  const witnesses = join(folder, "witness");
   const fileOf = (path: string, start: string) => join(path, readdirSync(path).find((name) => name.startsWith(start))!);
   const { witness } = decodeWitnessFile(readFileSync(join(witnesses, witnessName("1140."))));
   const root = fromHex(JSON.parse(readFileSync(fileOf(blocks, "1139."), "utf8")).stateRoot);
