@@ -4,14 +4,19 @@
 // usage: bun bench/evm/cold-call.ts ROTATION FIXTURES NAME...
 
 import { toBareHex } from "#base/hex.ts";
+import type { Hardfork } from "#chain/hardforks.ts";
 import { keccak256 } from "#crypto/keccak256.ts";
-import { smokeOr } from "../harness.ts";
+import { CoreWarmUp } from "#evm/core-warm-up.ts";
+import { createRange } from "#evm/runtime/range.ts";
+import { releaseMemory } from "#wasm/loader.ts";
+import { SMOKE, smokeOr } from "../harness.ts";
 import { WALL_FLAG } from "./clock.ts";
-import { BenchWorld, COLD_CONTENDER, LocalEngines } from "./contenders.ts";
+import { BenchWorld, benchSpec, COLD_CONTENDER, LocalEngines } from "./contenders.ts";
 import { fixturePrograms } from "./fixtures.ts";
 import { ownPrograms, warmUpCrowd, warmUpProgram } from "./loops.ts";
 import { type Program, sortAlloc } from "./program.ts";
 
+const WARM_UP_RANGE_SIZE_BYTES = 64 << 20;
 const WARM_UP_MS = 300;
 /** Short calls of other code right before each first call. */
 const CALLS_BEFORE = 50;
@@ -29,14 +34,23 @@ const short = warmUpProgram(10);
 const seen = new Set<string>();
 const firstCallNs: Record<string, number> = {};
 
-// Each fork has an interpreter of its own.
+// Each fork has an interpreter of its own, which a node warms up when it starts.
 for (const fork of new Set(programs.map((program) => program.fork))) {
+  await warmUpCore(fork);
   for (const program of [warmUpProgram(smokeOr(100_000, 100)), short]) await warmUp({ ...program, fork });
   await meetNewCode(warmUpCrowd(NEW_CODE_COUNT).map((program) => ({ ...program, fork })));
 }
 for (const program of ordered) await callOnce(program);
 console.log(JSON.stringify(firstCallNs));
 process.exit(0);
+
+/** As a node's compile thread does. */
+async function warmUpCore(fork: Hardfork): Promise<void> {
+  const range = createRange(WARM_UP_RANGE_SIZE_BYTES);
+  const warmUp = await CoreWarmUp.create(benchSpec(fork), fork, range);
+  if (!SMOKE) while (!warmUp.isDone) await warmUp.step();
+  releaseMemory(range.memory);
+}
 
 /** Long calls for the loops of the interpreter, short ones for what surrounds a call. */
 async function warmUp(program: Program): Promise<void> {

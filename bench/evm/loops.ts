@@ -83,7 +83,8 @@ export function warmUpCrowd(count: number): Program[] {
   const crowd = addresses.map((address, i) => {
     const padding = new Uint8Array((i * 61) % 4096).fill(0x5b);
     const code = fromHex(assemble(crowdSource(i, addresses[Math.max(0, i - 1)]!)));
-    return { ...account, address, code: concatBytes(code, padding) };
+    const storage = [{ slot: bigintToBytes(BigInt(i + 1), 32), value: bigintToBytes(1n, 32) }];
+    return { ...account, storage, address, code: concatBytes(code, padding) };
   });
   const single = warmUpProgram(1);
   const caller = single.alloc.filter(({ code }) => code.length === 0).map((each) => ({ ...each, balance: 10n ** 30n }));
@@ -96,7 +97,7 @@ export function warmUpCrowd(count: number): Program[] {
 function crowdSource(i: number, before: Uint8Array): string {
   const [key, other] = [(i + 1).toString(16), toBareHex(before)];
   const own = `CALLVALUE ${key} SLOAD ADD ${key} SSTORE ${"1 ADD DUP1 SLOAD ADD ".repeat(8)}
-    ${key} 0 MSTORE 20 0 KECCAK256 DUP1 CALLER 20 0 LOG2 0 CALLDATALOAD ADD 0 MSTORE`;
+    ${key} 0 MSTORE CALLER 20 MSTORE 20 0 KECCAK256 40 0 KECCAK256 CALLER 20 0 LOG2 0 CALLDATALOAD ADD 0 MSTORE`;
   const ends = [
     "20 0 RETURN",
     `20 0 0 0 0 ${other} GAS CALL 0 0 0 0 CALLVALUE CALLER GAS CALL ADD 20 MSTORE RETURNDATASIZE 0 40 RETURNDATACOPY 60 0 RETURN`,

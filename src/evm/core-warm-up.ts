@@ -1,26 +1,31 @@
-// Runs the interpreter of a fork until it is optimized, in slices: the first transaction of a process would otherwise run some ten times
-// slower than a later one. All threads share the core module, so one of them does this for all.
+// Runs the interpreter of a fork, and then every function around it, until they are optimized, in slices: the first transaction of a
+// process would otherwise run some ten times slower than a later one. All threads share the core module, so one of them does this for all.
 
 import { EMPTY_BYTES } from "#base/bytes.ts";
-import { fromHex } from "#base/hex.ts";
+import { fromHex, toBareHex } from "#base/hex.ts";
 import type { ChainSpec } from "#chain/chain-spec.ts";
 import type { Hardfork } from "#chain/hardforks.ts";
 import { type Address, ZERO_HASH } from "#chain/primitives.ts";
 import { KECCAK_EMPTY, keccak256 } from "#crypto/keccak256.ts";
 import type { StateSource } from "#state/source.ts";
-import type { BlockEnvironment, CallMessage } from "./engine.ts";
+import type { BlockEnvironment, CallMessage, CallOutcome } from "./engine.ts";
+import { type Rules, rulesOf } from "./gas/rules.ts";
 import { OverlayHost } from "./overlay-host.ts";
 import type { ArenaRange } from "./runtime/range.ts";
 import type { EvmThread } from "./runtime/thread.ts";
+import { REVERTING_PROGRAM, warmUpProgram } from "./warm-up-program.ts";
 import { createWasmEngine, type WasmEngine } from "./wasm-engine.ts";
 
-/** Calls in all: by then nothing gets faster. */
-const CALL_COUNT = 40;
-/** Gas of one call: a few milliseconds once the interpreter is warm. */
+/** Steps of each of the two parts: by then nothing gets faster. */
+const STEP_COUNT = 40;
+/** Gas of a call of the loop, and of a step of the other program: a few milliseconds once the interpreter is warm. */
 const CALL_GAS = 1_000_000n;
+const CALLS_IN_STEP = 50;
 
 const CALLER: Address = new Uint8Array(20).fill(0x11);
 const CONTRACT: Address = new Uint8Array(20).fill(0x22);
+const OPCODES_CONTRACT: Address = new Uint8Array(20).fill(0x33);
+const REVERTING_CONTRACT: Address = new Uint8Array(20).fill(0x44);
 
 /** Counts up until its gas is gone; in each round arithmetic, memory, a hash, storage, a function with a return label, a call, a log. */
 const PROGRAM = fromHex(
@@ -40,22 +45,31 @@ const PROGRAM = fromHex(
     // 45: end; 47: square
     "5b005b80029056",
 );
-const PROGRAM_HASH = keccak256(PROGRAM);
 
-const WORLD: StateSource = {
-  account: (address) => {
-    const codeHash = address[0] === CONTRACT[0] ? PROGRAM_HASH : KECCAK_EMPTY;
-    return { nonce: 1n, balance: 0n, codeHash };
-  },
-  slot: () => ZERO_HASH,
-  code: () => PROGRAM,
-  codeSize: () => PROGRAM.length,
-  copyCode: (_codeHash, into, at) => {
-    into.set(PROGRAM, at);
-    return true;
-  },
-  slotsOf: () => [],
-};
+/** The three contracts, and everyone rich. */
+function worldOf(rules: Rules): StateSource {
+  const programs = [
+    [CONTRACT, PROGRAM],
+    [OPCODES_CONTRACT, warmUpProgram(rules, REVERTING_CONTRACT)],
+    [REVERTING_CONTRACT, REVERTING_PROGRAM],
+  ] as const;
+  const hashes = new Map(programs.map(([address, code]) => [address[0]!, keccak256(code)]));
+  const codes = new Map(programs.map(([address, code]) => [toBareHex(hashes.get(address[0]!)!), code]));
+  const codeOf = (codeHash: Uint8Array) => codes.get(toBareHex(codeHash)) ?? EMPTY_BYTES;
+  return {
+    account: (address) => ({ nonce: 0n, balance: 1n << 100n, codeHash: hashes.get(address[0]!) ?? KECCAK_EMPTY }),
+    slot: () => ZERO_HASH,
+    code: codeOf,
+    codeSize: (codeHash) => codeOf(codeHash).length,
+    copyCode: (codeHash, into, at) => {
+      into.set(codeOf(codeHash), at);
+      return true;
+    },
+    slotsOf: () => [],
+  };
+}
+
+const DATA: Uint8Array = new Uint8Array(68).fill(0xa5);
 
 const MESSAGE: CallMessage = {
   from: CALLER,
@@ -74,11 +88,13 @@ const MESSAGE: CallMessage = {
 export class CoreWarmUp {
   readonly #engine: WasmEngine;
   readonly #env: BlockEnvironment;
-  #callCount = 0;
+  readonly #world: StateSource;
+  #stepCount = 0;
 
   private constructor(engine: WasmEngine, env: BlockEnvironment) {
     this.#engine = engine;
     this.#env = env;
+    this.#world = worldOf(rulesOf(env.fork));
   }
 
   /** @param range zeroed, and nobody else's until the warm-up is done */
@@ -107,12 +123,24 @@ export class CoreWarmUp {
 
   /** Whether nothing is left to do. */
   get isDone(): boolean {
-    return this.#callCount >= CALL_COUNT;
+    return this.#stepCount >= 2 * STEP_COUNT;
   }
 
   /** Runs some milliseconds. */
   async step(): Promise<void> {
-    this.#callCount++;
-    await this.#engine.call(MESSAGE, this.#env, new OverlayHost(WORLD, () => ZERO_HASH));
+    if (++this.#stepCount <= STEP_COUNT) {
+      await this.#call(MESSAGE);
+      return;
+    }
+    for (let i = 0; i < CALLS_IN_STEP; i++) await this.callOpcodes();
+  }
+
+  /** Calls the program with all opcodes once. */
+  callOpcodes(): Promise<CallOutcome> {
+    return this.#call({ ...MESSAGE, to: OPCODES_CONTRACT, value: 1n, data: DATA });
+  }
+
+  #call(message: CallMessage): Promise<CallOutcome> {
+    return this.#engine.call(message, this.#env, new OverlayHost(this.#world, () => ZERO_HASH));
   }
 }
