@@ -3,5 +3,6 @@
 
 await import("./keccak.bench.ts");
 await import("./secp256k1.bench.ts");
+await import("./banderwagon.bench.ts");
 
 export {};

@@ -17,6 +17,7 @@ import {
   FunctionEmitter,
   type FunctionIndex,
   type GlobalIndex,
+  type InstructionReplacements,
   type TableIndex,
   type TypeIndex,
   VALUE_TYPE_CODES,
@@ -53,6 +54,7 @@ export class ModuleBuilder {
   #importedTableCount = 0;
   #importedGlobalCount = 0;
   #hasMemory = false;
+  #replacements: InstructionReplacements = new Map();
 
   /** The index of a function type; equal types share one. For blocks with several results and for indirect calls. */
   type(type: FunctionType): TypeIndex {
@@ -124,6 +126,11 @@ export class ModuleBuilder {
     return (this.#importedFunctionCount + this.#functions.length - 1) as FunctionIndex;
   }
 
+  /** From now on bodies call these functions in place of instructions that an engine may lack. */
+  replaceInstructions(replacements: InstructionReplacements): void {
+    this.#replacements = replacements;
+  }
+
   /**
    * Emits the body of a declared function.
    * @throws {AssertionError} when the function has a body, is an import, or grows above the size limit
@@ -131,7 +138,7 @@ export class ModuleBuilder {
   defineBody(index: FunctionIndex, emit: (f: FunctionEmitter) => void): void {
     const entry = this.#functions[index - this.#importedFunctionCount];
     assert(entry !== undefined, "no declared function at this index");
-    const emitter = new FunctionEmitter(entry.params);
+    const emitter = new FunctionEmitter(entry.params, this.#replacements);
     emit(emitter);
     this.setBody(index, emitter);
   }

@@ -38,6 +38,11 @@ export const FUNCTION_SIZE_BYTES_MAX = 64 * 1024;
 const EMPTY_BLOCK_TYPE = 0x40;
 const LOCAL_COUNT_MAX = 50_000;
 
+/** Functions of the same operands and results as the instructions that they stand for. */
+export type InstructionReplacements = ReadonlyMap<PlainOpcode, FunctionIndex>;
+
+const NO_REPLACEMENTS: InstructionReplacements = new Map();
+
 /** Emits one function body. Made by `ModuleBuilder.defineFunction`. */
 export class FunctionEmitter {
   /** The parameters, in order. */
@@ -45,10 +50,13 @@ export class FunctionEmitter {
   readonly #code = new ByteWriter(1024);
   readonly #localTypes: ValueType[] = [];
   readonly #paramCount: number;
+  readonly #replacements: InstructionReplacements;
   #depth = 0;
 
-  constructor(params: readonly ValueType[]) {
+  /** @param replacements functions to call in place of instructions */
+  constructor(params: readonly ValueType[], replacements: InstructionReplacements = NO_REPLACEMENTS) {
     this.#paramCount = params.length;
+    this.#replacements = replacements;
     this.params = params.map((_, index) => index as Local);
   }
 
@@ -116,7 +124,9 @@ export class FunctionEmitter {
 
   /** Emits an instruction without immediates. */
   op(opcode: PlainOpcode): void {
-    this.#opcode(opcode);
+    const replacement = this.#replacements.get(opcode);
+    if (replacement === undefined) this.#opcode(opcode);
+    else this.call(replacement);
   }
 
   /**

@@ -9,7 +9,8 @@ describe("benches", () => {
   for (const [bench, tableCount] of [
     ["bench/crypto/keccak.bench.ts", 7],
     ["bench/crypto/secp256k1.bench.ts", 2],
-    ["bench/crypto/crypto.bench.ts", 9],
+    ["bench/crypto/banderwagon.bench.ts", 6],
+    ["bench/crypto/crypto.bench.ts", 15],
   ] as const) {
     test(`${bench} --smoke`, () => {
       const result = Bun.spawnSync([process.execPath, bench, "--smoke"], { cwd: projectRoot, stderr: "pipe" });

@@ -16,7 +16,7 @@ import { definePoints, type PointFunctions } from "./curve-points.ts";
 import { defineQuadraticField, defineTower, type QuadraticFunctions, type TwistKind } from "./field-tower.ts";
 import { KernelModule, type Place } from "./kernel-program.ts";
 import { defineLines } from "./miller-lines.ts";
-import { defineModularInverse } from "./modular-inverse.ts";
+import { defineMontgomeryInverse } from "./modular-inverse.ts";
 import { definePrimeField, limbBytes, montgomeryBytes, montgomeryOne, type PrimeField } from "./prime-field.ts";
 
 /** A curve y² = x³ + ax + b over a prime field. */
@@ -102,7 +102,7 @@ export function emitCurveModule(
   const one: Place = { at: null, offset: size };
   const fp = definePrimeField(module, shape.field, { at: null, offset: 0 });
   const { add, sub, mul, sqr, isZero, sqrTimes, read, write } = fp;
-  const inverse = defineInverse(module, shape.field, mul, { at: null, offset: 5 * size });
+  const inverse = defineMontgomeryInverse(module, shape.field, mul, { at: null, offset: 5 * size });
   exportAll(builder, "fp", { add, sub, mul, sqr, inverse, isZero, sqrTimes, read, write });
   exportPoints(builder, "g1", definePoints(module, fp, { a: shape.a, one }));
   if (shape.extension !== undefined) {
@@ -136,15 +136,6 @@ function curveConstants(shape: CurveShape): Uint8Array {
   constants.set(montgomeryBytes(field, imaginary), 4 * size);
   constants.set(limbBytes(r ** 3n % field.modulus, field.limbCount), 5 * size);
   return constants;
-}
-
-// From a R to R/a.
-function defineInverse(module: KernelModule, field: PrimeField, mul: FunctionIndex, cubeOfR: Place): FunctionIndex {
-  const plain = defineModularInverse(module, field);
-  return module.program(2, (p, [to, a]) => {
-    p.call(plain, to, a);
-    p.call(mul, to, to, cubeOfR);
-  });
 }
 
 function exportQuadratic(builder: ModuleBuilder, fp2: QuadraticFunctions): void {

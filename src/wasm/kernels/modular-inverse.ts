@@ -42,11 +42,9 @@ type Row = { readonly a: Local; readonly b: Local; readonly low: Local; readonly
 type ModularRow = Row & { readonly multiple: Local };
 type Steps = { readonly x: Local; readonly y: Local; readonly left: Local; readonly factor: Local };
 
-/**
- * Defines a function (destination, operand) of canonical numbers in memory: 1/a, or 0 for 0. In Montgomery form the
- * result lacks a factor R³, which is the caller's to multiply.
- */
-export function defineModularInverse(module: KernelModule, field: PrimeField): FunctionIndex {
+// A function (destination, operand) of canonical numbers in memory: 1/a, or 0 for 0. In Montgomery form the result lacks a
+// factor R³.
+function defineModularInverse(module: KernelModule, field: PrimeField): FunctionIndex {
   return module.builder.defineFunction({ params: ["i32", "i32"], results: [] }, (f) => {
     const program = new KernelProgram(f, module.base);
     emitModularInverse(f, {
@@ -55,6 +53,24 @@ export function defineModularInverse(module: KernelModule, field: PrimeField): F
       operand: limbsInMemory(program, { at: f.param(1), offset: 0 }),
       reserve: (limbCount) => limbsInMemory(program, module.reserve(8 * limbCount)),
     });
+  });
+}
+
+/**
+ * Defines a function (destination, operand) of numbers in Montgomery form: 1/a, or 0 for 0.
+ * @param mul the field's product
+ * @param cubeOfR the place of R³ among the constants
+ */
+export function defineMontgomeryInverse(
+  module: KernelModule,
+  field: PrimeField,
+  mul: FunctionIndex,
+  cubeOfR: Place,
+): FunctionIndex {
+  const plain = defineModularInverse(module, field);
+  return module.program(2, (p, [to, a]) => {
+    p.call(plain, to, a);
+    p.call(mul, to, to, cubeOfR);
   });
 }
 

@@ -120,7 +120,8 @@ function loadedModulus(
   });
   return {
     limbCount,
-    isFull: true,
+    spareBits: 0,
+    lowest: null,
     highest: null,
     pushLimb: (at, limb) => at.get(limbs[limb]!),
     pushNegativeInverse: (at) => at.get(inverse),

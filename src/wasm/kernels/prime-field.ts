@@ -9,9 +9,9 @@
 
 import { must } from "#base/assert.ts";
 import type { FunctionEmitter, FunctionIndex, Local } from "../function-emitter.ts";
-import { CONTROL, I32, I64 } from "../opcodes.ts";
+import { CONTROL, I32, I64, type PlainOpcode } from "../opcodes.ts";
 import { emitRepeat, type KernelModule, type Place, parameterPlaces } from "./kernel-program.ts";
-import { addToPair, emitChain, reverseBytes, setPair } from "./limbs.ts";
+import { addToPair, assignLimbs, emitChain, reverseBytes, setPair } from "./limbs.ts";
 
 /** A prime and the number of limbs that hold it. */
 export type PrimeField = {
@@ -50,6 +50,8 @@ const SUBTRACTS = { negate: true };
 const WORD = 1n << 64n;
 // With 34 bits of a sum and 29 or more of the modulus, products stay below 2^64.
 const RECIPROCAL_BITS = 50n;
+// 1 - 2^32 as a limb, the lowest one of some primes: products with it are shifts.
+const SPARSE_LIMB = WORD + 1n - (1n << 32n);
 
 /** R = 2^(64 limbs) modulo the prime: the Montgomery form of 1. */
 export function montgomeryOne(field: PrimeField): bigint {
@@ -71,9 +73,14 @@ export function limbBytes(value: bigint, limbCount: number): Uint8Array {
 /** What numbers are reduced by: an odd number known when code is made, or only when it runs. */
 export type LimbModulus = {
   readonly limbCount: number;
-  /** Fewer than two spare bits: sums may carry out of the limbs. */
-  readonly isFull: boolean;
+  /**
+   * Bits of the limbs that it leaves unused, two at most. Sums of two numbers need one not to carry out of the limbs, sums
+   * of products one for each product.
+   */
+  readonly spareBits: 0 | 1 | 2;
   readonly pushLimb: (f: FunctionEmitter, limb: number) => void;
+  /** The lowest limb, where it is known. */
+  readonly lowest: bigint | null;
   /** The highest limb, where it is known. */
   readonly highest: bigint | null;
   /** -1 / modulus modulo 2^64. */
@@ -85,11 +92,18 @@ export function constantModulus({ modulus, limbCount }: PrimeField): LimbModulus
   const limbs = Array.from({ length: limbCount }, (_, i) => (modulus >> BigInt(64 * i)) % WORD);
   return {
     limbCount,
-    isFull: modulus >> BigInt(64 * limbCount - 2) !== 0n,
+    spareBits: spareBits(modulus, limbCount),
+    lowest: limbs[0]!,
     highest: limbs.at(-1)!,
     pushLimb: (f, limb) => f.i64Const(limbs[limb]!),
     pushNegativeInverse: (f) => f.i64Const(negativeInverse(limbs[0]!)),
   };
+}
+
+function spareBits(modulus: bigint, limbCount: number): 0 | 1 | 2 {
+  const highest = modulus >> BigInt(64 * limbCount - 2);
+  if (highest === 0n) return 2;
+  return highest === 1n ? 1 : 0;
 }
 
 /** Emits code over limbs of numbers below one modulus. */
@@ -146,7 +160,7 @@ export class LimbEmitter {
       (i) => this.f.get(b[i]!),
       ADDS,
     );
-    if (reduced) this.#subtractModulus(sum, this.#modulus.isFull ? () => this.f.get(this.#carry) : null);
+    if (reduced) this.#subtractModulus(sum, this.#modulus.spareBits === 0 ? () => this.f.get(this.#carry) : null);
     return sum;
   }
 
@@ -233,13 +247,13 @@ export class LimbEmitter {
     f.op(I64.shrU);
   }
 
-  /** Σ a·b / R, reduced. With two products or unreduced factors the modulus must have spare bits. */
+  /** Σ a·b / R, reduced. With two products or unreduced factors the modulus must have two spare bits. */
   sumOfProducts(products: readonly Product[]): Local[] {
     const { f } = this;
     const count = this.#modulus.limbCount;
     const t = this.number();
     const top = f.local("i64");
-    const overflow = f.local("i64");
+    const overflow = this.#modulus.spareBits < products.length ? f.local("i64") : null;
     const b = f.local("i64");
     for (let row = 0; row < count; row++) {
       products.forEach(({ a, pushB }, index) => {
@@ -254,16 +268,16 @@ export class LimbEmitter {
       });
       this.#reduceRow(t, top, overflow);
     }
-    if (this.#modulus.isFull) this.#subtractModulus(t, () => f.get(top));
+    if (overflow !== null) this.#subtractModulus(t, () => f.get(top));
     else this.#subtractModulusRarely(t);
     return t;
   }
 
   // top (and above it overflow) += carry.
-  #addToTop(top: Local, overflow: Local, isFirst: boolean, accumulates: boolean): void {
+  #addToTop(top: Local, overflow: Local | null, isFirst: boolean, accumulates: boolean): void {
     const { f } = this;
     f.get(this.#carry);
-    if (this.#modulus.isFull && !isFirst) {
+    if (overflow !== null && !isFirst) {
       f.i64Const(0);
       addToPair(f, top);
       setPair(f, top, overflow);
@@ -277,20 +291,18 @@ export class LimbEmitter {
   }
 
   // Adds the multiple of the modulus that clears the lowest limb, and shifts by one limb.
-  #reduceRow(t: readonly Local[], top: Local, overflow: Local): void {
+  #reduceRow(t: readonly Local[], top: Local, overflow: Local | null): void {
     const { f } = this;
     const count = this.#modulus.limbCount;
-    f.get(t[0]!);
-    this.#modulus.pushNegativeInverse(f);
-    f.op(I64.mul);
-    f.set(this.#factor);
-    for (let j = 0; j < count; j++) {
-      this.#multiplyAdd({ a: () => this.#modulus.pushLimb(f, j), b: this.#factor, addend: t[j]!, hasCarry: j > 0 });
-      if (j === 0) f.op(CONTROL.drop);
-      else f.set(t[j - 1]!);
+    const isSparse = this.#modulus.lowest === SPARSE_LIMB;
+    if (isSparse) this.#clearBySparseLimb(t);
+    else this.#clearLowest(t);
+    for (let j = isSparse ? 2 : 1; j < count; j++) {
+      this.#multiplyAdd({ a: () => this.#modulus.pushLimb(f, j), b: this.#factor, addend: t[j]!, hasCarry: true });
+      f.set(t[j - 1]!);
     }
     f.get(top);
-    if (!this.#modulus.isFull) {
+    if (overflow === null) {
       f.get(this.#carry);
       f.op(I64.add);
       f.set(t[count - 1]!);
@@ -301,6 +313,52 @@ export class LimbEmitter {
     f.get(overflow);
     f.op(I64.add);
     setPair(f, t[count - 1]!, top);
+  }
+
+  // Sets the factor of the modulus and the carry out of the lowest limb.
+  #clearLowest(t: readonly Local[]): void {
+    const { f } = this;
+    f.get(t[0]!);
+    this.#modulus.pushNegativeInverse(f);
+    f.op(I64.mul);
+    f.set(this.#factor);
+    const a = () => this.#modulus.pushLimb(f, 0);
+    this.#multiplyAdd({ a, b: this.#factor, addend: t[0]!, hasCarry: false });
+    f.op(CONTROL.drop);
+  }
+
+  // With m the factor, the lowest limb 1 - 2^32 makes m = -t0 (1 + 2^32), and out of it come m and, subtracted, the high
+  // word of m (2^32 - 1): m goes to the next limb's product as one more m. Sets t[0] to that limb's sum, too.
+  #clearBySparseLimb(t: readonly Local[]): void {
+    const { f } = this;
+    const m = this.#factor;
+    const pushShifted = (limb: Local, op: PlainOpcode) => {
+      f.get(limb);
+      f.i64Const(32);
+      f.op(op);
+    };
+    f.i64Const(0);
+    f.get(t[0]!);
+    pushShifted(t[0]!, I64.shl);
+    f.op(I64.add);
+    f.op(I64.sub);
+    f.set(m);
+    this.#modulus.pushLimb(f, 1);
+    f.i64Const(1);
+    f.op(I64.add);
+    f.get(m);
+    f.op(I64.mulWideU);
+    addToPair(f, t[1]!);
+    pushShifted(m, I64.shrU);
+    pushShifted(m, I64.shl);
+    f.get(m);
+    f.op(I64.ltU);
+    f.op(I64.extendI32U);
+    f.op(I64.sub);
+    f.i64Const(0);
+    f.op(I64.sub128);
+    f.set(this.#carry);
+    f.set(t[0]!);
   }
 
   // Leaves the low word of a·b + addend + carry on the stack and the high word in carry.
@@ -357,7 +415,7 @@ export class LimbEmitter {
     });
   }
 
-  // A product: with two spare bits few are above the modulus, and the highest limb nearly always tells.
+  // A product: with spare bits few are above the modulus, and the highest limb nearly always tells.
   #subtractModulusRarely(t: readonly Local[]): void {
     const { f } = this;
     const last = this.#modulus.limbCount - 1;
@@ -388,7 +446,7 @@ export function definePrimeField(module: KernelModule, field: PrimeField, square
     mul,
     sqr,
     isZero: defineIsZero(module, field.limbCount),
-    sqrTimes: defineSquareTimes(module, mul, 8 * field.limbCount),
+    sqrTimes: defineSquareTimes(module, field),
     read: defineRead(module, field, mul, squareOfR),
     write: defineWrite(module, field, mul),
   };
@@ -406,17 +464,15 @@ export function defineIsZero(module: KernelModule, limbCount: number): FunctionI
   });
 }
 
-function defineSquareTimes(module: KernelModule, mul: FunctionIndex, sizeBytes: number): FunctionIndex {
+function defineSquareTimes(module: KernelModule, field: PrimeField): FunctionIndex {
   return module.builder.defineFunction({ params: ["i32", "i32", "i32"], results: [] }, (f) => {
     const [to, from, count] = f.params as [Local, Local, Local];
-    f.get(to);
-    f.get(from);
-    f.i32Const(sizeBytes);
-    f.memoryCopy();
+    const e = new LimbEmitter(f, constantModulus(field));
+    const power = e.load({ at: from, offset: 0 });
     emitRepeat(f, count, () => {
-      for (let i = 0; i < 3; i++) f.get(to);
-      f.call(mul);
+      assignLimbs(f, power, e.sumOfProducts([{ a: power, pushB: (limb) => f.get(power[limb]!) }]));
     });
+    e.store({ at: to, offset: 0 }, power);
   });
 }
 
