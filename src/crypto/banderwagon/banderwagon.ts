@@ -43,11 +43,12 @@ export type Decompressed = {
 };
 
 const WORK_SIZE_BYTES = 16 << 20;
+const KERNEL_SIZE_BYTES_MAX = 512 << 10;
 const WINDOW_BITS_DEFAULT = 8;
 
-/** Bytes that an instance takes of its memory, the kernel's own 300 KB aside. */
+/** Bytes that a placement has for a window's width: tables, work area and the kernel's own range. */
 export function banderwagonSizeBytes(windowBits: number): number {
-  return tableLayout(BASE_COUNT, windowBits).sizeBytes + WORK_SIZE_BYTES;
+  return tableLayout(BASE_COUNT, windowBits).sizeBytes + WORK_SIZE_BYTES + KERNEL_SIZE_BYTES_MAX;
 }
 
 /** A vector commitment scheme, opened in one thread. */
@@ -61,7 +62,7 @@ export class Banderwagon {
   /** Derives the bases and makes their tables: some hundred milliseconds. */
   constructor(options: BanderwagonOptions) {
     const { seed, protocol, innerProductBase, windowBits = WINDOW_BITS_DEFAULT, placement } = options;
-    const sizeBytes = banderwagonSizeBytes(windowBits);
+    const sizeBytes = banderwagonSizeBytes(windowBits) - KERNEL_SIZE_BYTES_MAX;
     this.#kernel = new KernelWorkspace(placement === undefined ? { sizeBytes } : { sizeBytes, placement });
     this.#protocol = protocol;
     this.bases = deriveBases(this.#kernel, seed, BASE_COUNT);

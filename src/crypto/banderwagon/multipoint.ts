@@ -39,7 +39,7 @@ export type OpenedValues = Openings & {
 
 /** Openings with the polynomials behind the commitments. */
 export type OpenedPolynomials = Openings & {
-  /** The 256 canonical little-endian values of a commitment's polynomial, one behind the other. */
+  /** The 256 canonical little-endian values of a commitment's polynomial, one behind the other; asked for twice. */
   readonly polynomial: (commitmentIndex: number) => Uint8Array;
 };
 

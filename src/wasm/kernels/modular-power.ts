@@ -121,7 +121,6 @@ function loadedModulus(
   return {
     limbCount,
     spareBits: 0,
-    lowest: null,
     highest: null,
     pushLimb: (at, limb) => at.get(limbs[limb]!),
     pushNegativeInverse: (at) => at.get(inverse),

@@ -9,7 +9,7 @@
 
 import { must } from "#base/assert.ts";
 import type { FunctionEmitter, FunctionIndex, Local } from "../function-emitter.ts";
-import { CONTROL, I32, I64, type PlainOpcode } from "../opcodes.ts";
+import { CONTROL, I32, I64 } from "../opcodes.ts";
 import { emitRepeat, type KernelModule, type Place, parameterPlaces } from "./kernel-program.ts";
 import { addToPair, assignLimbs, emitChain, reverseBytes, setPair } from "./limbs.ts";
 
@@ -50,8 +50,6 @@ const SUBTRACTS = { negate: true };
 const WORD = 1n << 64n;
 // With 34 bits of a sum and 29 or more of the modulus, products stay below 2^64.
 const RECIPROCAL_BITS = 50n;
-// 1 - 2^32 as a limb, the lowest one of some primes: products with it are shifts.
-const SPARSE_LIMB = WORD + 1n - (1n << 32n);
 
 /** R = 2^(64 limbs) modulo the prime: the Montgomery form of 1. */
 export function montgomeryOne(field: PrimeField): bigint {
@@ -79,8 +77,6 @@ export type LimbModulus = {
    */
   readonly spareBits: 0 | 1 | 2;
   readonly pushLimb: (f: FunctionEmitter, limb: number) => void;
-  /** The lowest limb, where it is known. */
-  readonly lowest: bigint | null;
   /** The highest limb, where it is known. */
   readonly highest: bigint | null;
   /** -1 / modulus modulo 2^64. */
@@ -93,7 +89,6 @@ export function constantModulus({ modulus, limbCount }: PrimeField): LimbModulus
   return {
     limbCount,
     spareBits: spareBits(modulus, limbCount),
-    lowest: limbs[0]!,
     highest: limbs.at(-1)!,
     pushLimb: (f, limb) => f.i64Const(limbs[limb]!),
     pushNegativeInverse: (f) => f.i64Const(negativeInverse(limbs[0]!)),
@@ -294,12 +289,14 @@ export class LimbEmitter {
   #reduceRow(t: readonly Local[], top: Local, overflow: Local | null): void {
     const { f } = this;
     const count = this.#modulus.limbCount;
-    const isSparse = this.#modulus.lowest === SPARSE_LIMB;
-    if (isSparse) this.#clearBySparseLimb(t);
-    else this.#clearLowest(t);
-    for (let j = isSparse ? 2 : 1; j < count; j++) {
-      this.#multiplyAdd({ a: () => this.#modulus.pushLimb(f, j), b: this.#factor, addend: t[j]!, hasCarry: true });
-      f.set(t[j - 1]!);
+    f.get(t[0]!);
+    this.#modulus.pushNegativeInverse(f);
+    f.op(I64.mul);
+    f.set(this.#factor);
+    for (let j = 0; j < count; j++) {
+      this.#multiplyAdd({ a: () => this.#modulus.pushLimb(f, j), b: this.#factor, addend: t[j]!, hasCarry: j > 0 });
+      if (j === 0) f.op(CONTROL.drop);
+      else f.set(t[j - 1]!);
     }
     f.get(top);
     if (overflow === null) {
@@ -313,52 +310,6 @@ export class LimbEmitter {
     f.get(overflow);
     f.op(I64.add);
     setPair(f, t[count - 1]!, top);
-  }
-
-  // Sets the factor of the modulus and the carry out of the lowest limb.
-  #clearLowest(t: readonly Local[]): void {
-    const { f } = this;
-    f.get(t[0]!);
-    this.#modulus.pushNegativeInverse(f);
-    f.op(I64.mul);
-    f.set(this.#factor);
-    const a = () => this.#modulus.pushLimb(f, 0);
-    this.#multiplyAdd({ a, b: this.#factor, addend: t[0]!, hasCarry: false });
-    f.op(CONTROL.drop);
-  }
-
-  // With m the factor, the lowest limb 1 - 2^32 makes m = -t0 (1 + 2^32), and out of it come m and, subtracted, the high
-  // word of m (2^32 - 1): m goes to the next limb's product as one more m. Sets t[0] to that limb's sum, too.
-  #clearBySparseLimb(t: readonly Local[]): void {
-    const { f } = this;
-    const m = this.#factor;
-    const pushShifted = (limb: Local, op: PlainOpcode) => {
-      f.get(limb);
-      f.i64Const(32);
-      f.op(op);
-    };
-    f.i64Const(0);
-    f.get(t[0]!);
-    pushShifted(t[0]!, I64.shl);
-    f.op(I64.add);
-    f.op(I64.sub);
-    f.set(m);
-    this.#modulus.pushLimb(f, 1);
-    f.i64Const(1);
-    f.op(I64.add);
-    f.get(m);
-    f.op(I64.mulWideU);
-    addToPair(f, t[1]!);
-    pushShifted(m, I64.shrU);
-    pushShifted(m, I64.shl);
-    f.get(m);
-    f.op(I64.ltU);
-    f.op(I64.extendI32U);
-    f.op(I64.sub);
-    f.i64Const(0);
-    f.op(I64.sub128);
-    f.set(this.#carry);
-    f.set(t[0]!);
   }
 
   // Leaves the low word of a·b + addend + carry on the stack and the high word in carry.

@@ -5,8 +5,9 @@ import { afterAll, describe, expect, test } from "bun:test";
 import { bigintToBytes, concatBytes } from "#base/bytes.ts";
 import { toBareHex } from "#base/hex.ts";
 import { SeededRandom } from "#base/random.ts";
-import { Banderwagon } from "#crypto/banderwagon/banderwagon.ts";
+import { Banderwagon, banderwagonSizeBytes } from "#crypto/banderwagon/banderwagon.ts";
 import { SALT_SEED } from "#crypto/banderwagon/bases.ts";
+import { createMemory, PAGE_SIZE_BYTES, releaseMemory } from "#wasm/loader.ts";
 import * as curve from "./edwards-curve.ts";
 
 const SEED = Number(process.env.MEGAETH_SEED ?? 20_261_128);
@@ -178,5 +179,17 @@ describe("commitments", () => {
     );
     const expected = a.map((value, i) => curve.littleEndian(curve.mod(value - b[i]!, curve.ORDER)));
     expect(hex(made)).toBe(hex(concatBytes(...expected)));
+  });
+
+  test("a range of another memory serves as well", () => {
+    const sizeBytes = banderwagonSizeBytes(4);
+    const pages = Math.ceil(sizeBytes / PAGE_SIZE_BYTES) + 1;
+    const memory = createMemory({ initialPages: pages, maximumPages: pages, shared: true });
+    const placement = { memory, base: 4096, sizeBytes };
+    const placed = new Banderwagon({ seed: SALT_SEED, protocol: "st", windowBits: 4, placement });
+    const vector = concatBytes(...Array.from({ length: 256 }, () => random.bytes(32)));
+    expect(hex(placed.commit(vector).points)).toBe(hex(own.commit(vector).points));
+    placed.release();
+    releaseMemory(memory);
   });
 });

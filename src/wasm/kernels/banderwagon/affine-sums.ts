@@ -3,7 +3,7 @@
 // in Montgomery form; infinity has X = 2^256 - 1. Equal and opposite points are found and handled.
 //
 // A pair is 12 bytes: addresses of the sum and of both operands; bit 0 of the last says that its negative is meant. No
-// sum of a call is an operand of another pair of the call. The list is spent.
+// sum of a call is an operand of another pair of the call.
 //
 // @see Bernstein, Lange, Explicit-Formulas Database, short Weierstrass curves, affine coordinates
 
@@ -17,8 +17,6 @@ import { type Lane, product, type SharedInversion } from "./shared-inversion.ts"
 export const AFFINE_SIZE_BYTES = 64;
 /** Size of a pair in a list, bytes. */
 export const PAIR_SIZE_BYTES = 12;
-/** In the first four bytes of a pair: its sum is made. */
-const DONE = 0;
 
 /** Defines the function of a list and its count of pairs. `curveA` is the place of the coefficient A. */
 export function defineAddPairs(inversion: SharedInversion, curveA: Place): FunctionIndex {
@@ -44,7 +42,7 @@ function loadPair({ code, at }: Lane): Pair & { negated: Var<"i32"> } {
 
 const coordinate = (point: Var<"i32">, index: 0 | 1): Place => ({ at: point.local, offset: 32 * index });
 
-// Leaves the slope's numerator in the lane's spare place.
+// Leaves the slope's numerator in the lane's spare place; the denominator is 0 where the sum is made already.
 function emitSlopeDenominator(lane: Lane, curveA: Place): Local[] {
   const { f, code, limbs } = lane;
   const pair = loadPair(lane);
@@ -56,7 +54,6 @@ function emitSlopeDenominator(lane: Lane, curveA: Place): Local[] {
       f.i64Const(0);
       f.set(limb);
     }
-    code.store32(lane.at[0]!, 0, DONE);
     f.br(done);
   };
   f.block((done) => {

@@ -4,7 +4,7 @@
 //
 // Plain points are trusted to be of the group; compressed ones are not.
 //
-// @see Masson, Sanso, Zhang, section 2, for the subgroup check; "Banderwagon", https://hackmd.io/@6iQDuIePQjyYBqDChYw_jg/BJBNcv9fq
+// @see Bernstein, Birkner, Joye, Lange, Peters, "Twisted Edwards curves", theorem 3.2
 
 import type { Var } from "../../code.ts";
 import type { FunctionEmitter, FunctionIndex, Local } from "../../function-emitter.ts";

@@ -5,7 +5,7 @@
 //
 // n and m are never 0: -1 is a square in the field, a and d are none.
 //
-// @see Masson, Sanso, Zhang, "Bandersnatch", section 2; Feist, "Banderwagon"
+// @see Masson, Sanso, Zhang, "Bandersnatch"; https://github.com/crate-crypto/rust-verkle, banderwagon
 
 import { Code, i32, type Value } from "../../code.ts";
 import type { FunctionIndex, Local } from "../../function-emitter.ts";
