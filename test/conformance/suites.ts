@@ -7,6 +7,7 @@ import type { ConformanceCase } from "./case.ts";
 import { fixtureCasesOf } from "./fixture-file.ts";
 import { mainnetCaseOf } from "./mainnet-blocks.ts";
 import { precompileCasesOf } from "./precompile-tests.ts";
+import { isSaltFile, saltCasesOf } from "./salt-witnesses.ts";
 import { draw } from "./sampling.ts";
 import { UNREADABLE } from "./unit.ts";
 
@@ -28,6 +29,7 @@ export const SUITES: Readonly<Record<string, Suite>> = {
   vm: FIXTURES,
   mainnet: { takes: (name) => name === "block.json", casesOf: (file) => [mainnetCaseOf(file)] },
   precompiles: { takes: takesJson, casesOf: precompileCasesOf },
+  salt: { takes: isSaltFile, casesOf: saltCasesOf },
 };
 
 /** A file of a suite. */

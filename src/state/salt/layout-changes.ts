@@ -8,8 +8,8 @@ import { describedBucket, isMetadataBucket } from "./salt-key.ts";
 export type SlotChange = {
   readonly bucket: number;
   readonly slot: number;
-  readonly old: SaltEntry | null;
-  readonly new: SaltEntry | null;
+  readonly before: SaltEntry | null;
+  readonly after: SaltEntry | null;
 };
 
 /** A bucket whose top node is at another level of its own tree afterwards, 0 to 4; a lower number is a taller tree. */
@@ -20,7 +20,7 @@ export function layoutChanges(slots: readonly SlotChange[]): LayoutChange[] {
   const changes: LayoutChange[] = [];
   for (const change of slots) {
     if (!isMetadataBucket(change.bucket)) continue;
-    const [oldRootLevel, newRootLevel] = [rootLevelOf(change.old), rootLevelOf(change.new)];
+    const [oldRootLevel, newRootLevel] = [rootLevelOf(change.before), rootLevelOf(change.after)];
     if (oldRootLevel === newRootLevel) continue;
     changes.push({ bucket: describedBucket(change.bucket, change.slot), oldRootLevel, newRootLevel });
   }

@@ -98,7 +98,7 @@ export class SaltTrie<Node> {
   #slotValues(slots: readonly SlotChange[]): ValueChange[] {
     const entries = slots.flatMap(({ bucket, ...slot }) => {
       const empty = this.#defaults.entryOf(bucket);
-      return [slot.old ?? empty, slot.new ?? empty];
+      return [slot.before ?? empty, slot.after ?? empty];
     });
     const values = this.#scheme.slotValues(entries);
     return mergeChanges(

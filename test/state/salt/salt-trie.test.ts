@@ -65,8 +65,8 @@ class StateModel {
 
   #record(bucket: number, slot: number, old: SaltEntry | null, now: SaltEntry | null): void {
     const key = `${bucket}:${slot}`;
-    const before = this.#changes.get(key);
-    this.#changes.set(key, { bucket, slot, old: before === undefined ? old : before.old, new: now });
+    const known = this.#changes.get(key);
+    this.#changes.set(key, { bucket, slot, before: known === undefined ? old : known.before, after: now });
   }
 }
 
