@@ -2,6 +2,7 @@
 // above. Cheaper by far than points of a curve; in return a proof holds the hashes beside every path.
 
 import { bytesEqual, concatBytes } from "#base/bytes.ts";
+import { Blake3Hasher } from "#crypto/blake3.ts";
 import { FormatError } from "#formats/codec.ts";
 import { decodeHashTreeProof, encodeHashTreeProof, type HashTreeProof } from "#formats/wire/hash-tree-proof.ts";
 import type { SaltEntry } from "#formats/wire/salt-entry.ts";
@@ -17,6 +18,8 @@ import {
   valueAt,
 } from "./vector-commitment.ts";
 
+/** An opening as its claim hashes it: node index (u32 little-endian), position. */
+const PLACE_SIZE_BYTES = 5;
 const VECTOR_SIZE_BYTES = 2 ** TREE_HEIGHT * VALUE_SIZE_BYTES;
 
 /** Trees over empty slots, by height. */
@@ -60,12 +63,13 @@ export class Blake3Commitment implements VectorCommitment<HashTree> {
       const positions = openings.positions.subarray(first, end);
       collectSiblings(buildTree(vectorOf(nodeIndex)), { height: TREE_HEIGHT, start: 0 }, positions, siblings);
     }
-    return encodeHashTreeProof(siblings);
+    return encodeHashTreeProof({ claim: claimOf(openings), siblings });
   }
 
   verify(openings: Openings<HashTree>, values: Uint8Array, proof: Uint8Array): readonly HashTree[] | null {
-    const siblings = tryDecode(proof);
-    if (siblings === null) return null;
+    const decoded = tryDecode(proof);
+    if (decoded === null || !bytesEqual(decoded.claim, claimOf(openings))) return null;
+    const { siblings } = decoded;
     const nodes = [...openings.nodes];
     const rest = { siblings, next: 0 };
     for (const { nodeIndex, first, end } of openedNodes(openings.nodeOf)) {
@@ -76,6 +80,19 @@ export class Blake3Commitment implements VectorCommitment<HashTree> {
     }
     return rest.next === siblings.length ? nodes : null;
   }
+}
+
+// Ties a proof to the nodes and places that it is for: paths between equal subtrees look the same wherever they lead.
+function claimOf({ nodes, nodeOf, positions }: Openings<HashTree>): Uint8Array {
+  const hasher = new Blake3Hasher();
+  for (const { hash } of nodes) hasher.update(hash);
+  const places = new Uint8Array(nodeOf.length * PLACE_SIZE_BYTES);
+  const view = new DataView(places.buffer);
+  nodeOf.forEach((nodeIndex, i) => {
+    view.setUint32(i * PLACE_SIZE_BYTES, nodeIndex, true);
+    places[(i + 1) * PLACE_SIZE_BYTES - 1] = positions[i]!;
+  });
+  return hasher.update(places).digest();
 }
 
 function emptyTrees(): HashTree[] {
@@ -119,7 +136,11 @@ type Shown = { positions: Uint8Array; values: Uint8Array; first: number; end: nu
 
 // The tree of the values that are shown and the hashes that follow; null when there are too few, or when one is given
 // that everybody knows: a proof has one form.
-function rebuildTree(at: Subtree, shown: Shown, rest: { siblings: HashTreeProof; next: number }): HashTree | null {
+function rebuildTree(
+  at: Subtree,
+  shown: Shown,
+  rest: { siblings: HashTreeProof["siblings"]; next: number },
+): HashTree | null {
   const { positions, values, first, end } = shown;
   if (first === end) {
     const hash = rest.siblings[rest.next++];

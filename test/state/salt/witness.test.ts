@@ -122,6 +122,15 @@ eachScheme(<Node>(scheme: VectorCommitment<Node>) => {
       }
     });
 
+    test("of an empty slot do not do for an empty slot beside it", () => {
+      const { root, prove } = openState(scheme, knownSlots(256, 1), new Map());
+      const { slots, proof } = prove([saltKey(BUCKET, 200)]);
+      expect(refusal({ slots, proof }, root)).toBe("accepted");
+      for (const slot of [201, 208, 255]) {
+        expect(refusal({ slots: [{ key: saltKey(BUCKET, slot), entry: null }], proof }, root)).toMatch(/does not hold/);
+      }
+    });
+
     test("that break a rule are refused whatever their proof says", () => {
       const { root, prove } = openState(scheme, knownSlots(512), new Map([[BUCKET, 512]]));
       const [home, metaSlot] = [metadataBucketOf(BUCKET), metadataSlotOf(BUCKET)];
