@@ -1,154 +1,129 @@
-// Runner of MegaETH's witnesses: a file decodes, encodes to the same bytes, and holds against the state root of the block before; with
-// any byte of a key, an entry, a commitment or the argument changed it does not. A proof alone is read, and its commitments are points.
+// Runner of SALT witnesses of MegaETH. Of a `.salt` file: it decodes and is encoded to the same bytes, its proof holds
+// against the state root of the parent block, and with any one bit changed it is refused. Of a `.proof` file: it decodes,
+// is encoded to the same bytes, and every commitment is a point of the group. No engine takes part.
 
 import { readdirSync, readFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { bytesEqual } from "#base/bytes.ts";
-import { fromHex, toHex } from "#base/hex.ts";
+import { dirname, join } from "node:path";
+import { bytesEqual, concatBytes } from "#base/bytes.ts";
+import { fromHex, toBareHex, toHex } from "#base/hex.ts";
 import { SeededRandom } from "#base/random.ts";
-import { Banderwagon } from "#crypto/banderwagon/banderwagon.ts";
-import { SALT_SEED } from "#crypto/banderwagon/bases.ts";
 import { FormatError } from "#formats/codec.ts";
-import { SALT_ENTRY_SIZE_BYTES } from "#formats/wire/salt-entry.ts";
-import {
-  decodeSaltProof,
-  decodeWithdrawalWitness,
-  decodeWitnessFile,
-  encodeSaltProof,
-  encodeWithdrawalWitness,
-  encodeWitnessFile,
-  SALT_ARGUMENT_SIZE_BYTES,
-  type WitnessFile,
-} from "#formats/wire/salt-witness.ts";
-import { verifyWitness } from "#state/salt/witness-verifier.ts";
-import type { ConformanceCase, Verdict } from "./case.ts";
+import { decodeSaltWitnessFile, encodeSaltWitnessFile, type SaltWitnessFile } from "#formats/wire/block-witness.ts";
+import { decodeSaltProof, encodeSaltProof } from "#formats/wire/salt-witness.ts";
+import { BanderwagonCommitment } from "#state/salt/banderwagon-commitment.ts";
+import { verifyWitness } from "#state/salt/verify-witness.ts";
+import { type ConformanceCase, skippedCase, type Verdict } from "./case.ts";
 
-/** What is changed in a witness, in turn. */
-const TAMPERED = ["key", "entry", "commitment", "argument"] as const;
-type Tampered = (typeof TAMPERED)[number];
+/** Changed witnesses of a file, and how many make one case. */
+const TAMPERED_COUNT = 200;
+const TAMPERED_PER_CASE = 25;
+const WINDOW_BITS = 5;
 
-/** Changed witnesses of each kind and file. */
-const TAMPER_COUNT = 50;
-const SEED = 20_261_128;
-const HASHES_SIZE_BYTES = 80;
-const KEY_SIZE_BYTES = 8;
-const NODE_SIZE_BYTES = 40;
-/** The smallest tables: verification needs none. */
-const WINDOW_BITS = 4;
+const HEADER_SIZE_BYTES = 80;
+const SLOT_SIZES_BYTES = { empty: 9, occupied: 103 };
+const COMMITMENT_SIZE_BYTES = 40;
 
-let scheme: Banderwagon | null = null;
+let opened: BanderwagonCommitment | null = null;
 
-/** The scheme of MegaETH's chains; made once in a process. */
-export function saltScheme(): Banderwagon {
-  scheme ??= new Banderwagon({ seed: SALT_SEED, protocol: "st", windowBits: WINDOW_BITS });
-  return scheme;
+function scheme(): BanderwagonCommitment {
+  opened ??= new BanderwagonCommitment(WINDOW_BITS);
+  return opened;
 }
 
-/** Whether a file is a witness, a part of one or a proof, by its name. */
+/** Whether a file is of this suite. */
 export function isSaltFile(name: string): boolean {
-  return /\.(salt|mpt|proof)$/.test(name);
+  return name.endsWith(".salt") || name.endsWith(".proof");
 }
 
 /** The cases of a file. */
 export function saltCasesOf(file: string): ConformanceCase[] {
-  if (file.endsWith(".mpt")) return [saltCase("encodes to the same bytes", () => withdrawalVerdict(file))];
-  if (file.endsWith(".proof")) {
-    return [
-      saltCase("encodes to the same bytes", () => proofVerdict(file)),
-      saltCase("every commitment is a point of the group", () => pointsVerdict(file)),
-    ];
-  }
-  const tampered = TAMPERED.flatMap((what) =>
-    Array.from({ length: TAMPER_COUNT }, (_, index) => {
-      return saltCase(`with another ${what} (${index})`, () => tamperedVerdict(file, what, index));
-    }),
-  );
-  return [
-    saltCase("encodes to the same bytes", () => encodingVerdict(file)),
-    saltCase("holds against the state before", () => witnessVerdict(file)),
-    ...tampered,
-  ];
-}
-
-function saltCase(name: string, verdict: () => Verdict): ConformanceCase {
-  return { name, fork: "", group: "salt", skipReason: null, run: async () => verdict() };
-}
-
-function encodingVerdict(file: string): Verdict {
-  const bytes = readFileSync(file);
-  return firstDifference(encodeWitnessFile(decodeWitnessFile(bytes)), bytes);
-}
-
-function withdrawalVerdict(file: string): Verdict {
-  const bytes = readFileSync(file);
-  return firstDifference(encodeWithdrawalWitness(decodeWithdrawalWitness(bytes)), bytes);
-}
-
-function proofVerdict(file: string): Verdict {
-  const bytes = readFileSync(file);
-  return firstDifference(encodeSaltProof(decodeSaltProof(bytes)), bytes);
-}
-
-function pointsVerdict(file: string): Verdict {
-  const { nodeIds, commitments } = decodeSaltProof(readFileSync(file));
-  const { badIndex } = saltScheme().decompress(commitments);
-  return badIndex === null ? null : `the commitment of node ${nodeIds[badIndex]} is no point of the group`;
-}
-
-function witnessVerdict(file: string): Verdict {
-  const { parentHash, witness } = decodeWitnessFile(readFileSync(file));
-  return verifyWitness(saltScheme(), witness, stateRootOf(file, parentHash));
-}
-
-/** A witness of which one byte is another must be refused. */
-function tamperedVerdict(file: string, what: Tampered, index: number): Verdict {
   const bytes = new Uint8Array(readFileSync(file));
-  const whole = decodeWitnessFile(bytes);
-  const random = new SeededRandom(SEED + 1_000 * TAMPERED.indexOf(what) + index);
-  const at = placeOf(whole, what, random);
-  bytes[at] = bytes[at]! ^ (1 + random.below(255));
-  let witness: WitnessFile["witness"];
-  try {
-    ({ witness } = decodeWitnessFile(bytes));
-  } catch (error) {
-    if (error instanceof FormatError) return null;
-    throw error;
-  }
-  const problem = verifyWitness(saltScheme(), witness, stateRootOf(file, whole.parentHash));
-  return problem === null ? `byte ${at} is another, and the witness holds` : null;
+  if (file.endsWith(".proof")) return [caseOf("proof", () => proofVerdict(bytes))];
+  const decoded = decodeSaltWitnessFile(bytes);
+  const root = parentRoot(file, decoded);
+  const encoded = caseOf("encoding", () => differenceOf(encodeSaltWitnessFile(decoded), bytes));
+  if (root === null) return [encoded, skippedCase("proof", "", "salt", "no block with the parent's hash beside it")];
+  const tampered = Array.from({ length: TAMPERED_COUNT / TAMPERED_PER_CASE }, (_, part) => {
+    return caseOf(`tampered ${part + 1}`, () => tamperedVerdict(bytes, root, part));
+  });
+  return [encoded, caseOf("proof", () => refusalOf(decoded, root)), ...tampered];
 }
 
-function placeOf({ witness }: WitnessFile, what: Tampered, random: SeededRandom): number {
-  const { slots, proof } = witness;
-  const sizes = slots.map(({ entry }) => KEY_SIZE_BYTES + 1 + (entry === null ? 0 : SALT_ENTRY_SIZE_BYTES));
-  const startOf = (index: number) => sizes.slice(0, index).reduce((sum, size) => sum + size, HASHES_SIZE_BYTES + 8);
-  const commitments = startOf(slots.length) + 8;
-  switch (what) {
-    case "key":
-      return startOf(random.below(slots.length)) + random.below(KEY_SIZE_BYTES);
-    case "entry": {
-      const present = [...slots.entries()].filter(([, { entry }]) => entry !== null).map(([index]) => index);
-      const slot = present[random.below(present.length)]!;
-      return startOf(slot) + KEY_SIZE_BYTES + 1 + random.below(SALT_ENTRY_SIZE_BYTES);
-    }
-    case "commitment":
-      return commitments + random.below(proof.nodeIds.length * NODE_SIZE_BYTES);
-    case "argument":
-      return commitments + proof.nodeIds.length * NODE_SIZE_BYTES + 8 + random.below(SALT_ARGUMENT_SIZE_BYTES);
-  }
+function caseOf(name: string, run: () => Verdict): ConformanceCase {
+  return { name, fork: "", group: "salt", skipReason: null, run: () => Promise.resolve(run()) };
 }
 
-/** The state root in the header of the block before, which lies in the folder `blocks` beside the witnesses' own. */
-function stateRootOf(file: string, parentHash: Uint8Array): Uint8Array {
-  const folder = join(dirname(file), "..", "blocks");
-  const name = readdirSync(folder).find((each) => each.includes(toHex(parentHash)));
-  if (name === undefined) throw new Error(`no block ${toHex(parentHash)} in ${basename(folder)}`);
+function proofVerdict(bytes: Uint8Array): Verdict {
+  const proof = decodeSaltProof(bytes);
+  const difference = differenceOf(encodeSaltProof(proof), bytes);
+  if (difference !== null) return difference;
+  const short = concatBytes(...proof.commitments.map(({ commitment }) => commitment));
+  const decoded = scheme().decode(short);
+  if ("badIndex" in decoded) return `commitment ${decoded.badIndex} is no point of the group`;
+  return differenceOf(scheme().encode(decoded.nodes), short);
+}
+
+function differenceOf(made: Uint8Array, expected: Uint8Array): Verdict {
+  if (bytesEqual(made, expected)) return null;
+  const at = expected.findIndex((byte, i) => byte !== made[i]);
+  return `differs from byte ${at} on; ${made.length} bytes of ${expected.length}`;
+}
+
+function refusalOf({ witness }: SaltWitnessFile, root: Uint8Array): Verdict {
+  const verified = verifyWitness(scheme(), witness, root);
+  return "refused" in verified ? verified.refused : null;
+}
+
+// The state root of the parent block, whose file is found by its hash in the folder `blocks` next to the witness's.
+function parentRoot(file: string, { parentHash }: SaltWitnessFile): Uint8Array | null {
+  const folder = join(dirname(dirname(file)), "blocks");
+  const name = namesIn(folder).find((other) => other.endsWith(`.${toHex(parentHash)}.json`));
+  if (name === undefined) return null;
   const { stateRoot } = JSON.parse(readFileSync(join(folder, name), "utf8")) as { stateRoot: string };
   return fromHex(stateRoot);
 }
 
-function firstDifference(found: Uint8Array, expected: Uint8Array): Verdict {
-  if (bytesEqual(found, expected)) return null;
-  const at = expected.findIndex((byte, i) => found[i] !== byte);
-  return `byte ${at} of ${expected.length} is ${found[at]}, expected ${expected[at]}`;
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function tamperedVerdict(bytes: Uint8Array, root: Uint8Array, part: number): Verdict {
+  const random = new SeededRandom(0x5a17 + part);
+  const regions = regionsOf(bytes);
+  for (let i = 0; i < TAMPERED_PER_CASE; i++) {
+    const [name, start, end] = random.pick(regions);
+    const at = start + random.below(end - start);
+    const forged = bytes.slice();
+    forged[at]! ^= 1 << random.below(8);
+    if (isAccepted(forged, root)) {
+      return `accepted with byte ${at} (${name}) as ${toBareHex(forged.subarray(at, at + 1))}`;
+    }
+  }
+  return null;
+}
+
+function isAccepted(bytes: Uint8Array, root: Uint8Array): boolean {
+  try {
+    return refusalOf(decodeSaltWitnessFile(bytes), root) === null;
+  } catch (error) {
+    if (error instanceof FormatError) return false;
+    throw error;
+  }
+}
+
+// Where the parts of a witness lie, so that each is changed as often as the others.
+function regionsOf(bytes: Uint8Array): (readonly [name: string, start: number, end: number])[] {
+  const { slots, proof } = decodeSaltWitnessFile(bytes).witness;
+  const sizes = {
+    slots: 8 + slots.reduce((sum, { entry }) => sum + SLOT_SIZES_BYTES[entry === null ? "empty" : "occupied"], 0),
+    commitments: 8 + proof.commitments.length * COMMITMENT_SIZE_BYTES,
+    argument: 8 + proof.argument.length,
+  };
+  let start = HEADER_SIZE_BYTES;
+  const regions = Object.entries(sizes).map(([name, size]) => [name, start, (start += size)] as const);
+  return [...regions, ["levels", start, bytes.length] as const];
 }

@@ -1,229 +1,142 @@
-// SALT witnesses as MegaETH sends them: bincode with fixed integers, little-endian, every count and length a u64. What can be told to
-// be wrong without looking at the state is refused here, so that one witness has one encoding.
+// SALT witnesses as MegaETH writes them (bincode: fixed little-endian integers, lengths of 8 bytes), and the proof part
+// alone. Strict: maps ascend by key, no key twice, nothing behind the end. Only levels come in any order, since some
+// producers wrote them so, and keep it.
 //
-//   witness     slots | proof                     slots          u64 count, each: key u64 | 0, or 1 and 94 bytes       ascending keys
-//   proof       commitments | argument | levels   commitments    u64 count, each: node u64 | 32 bytes                 ascending nodes
-//                                                 argument       u64 576 | 576 bytes
-//                                                 levels         u64 count, each: bucket u32 | u8                     any order, kept
-//   withdrawals storage root | nodes              storage root   u64 32 | 32 bytes; nodes: u64 count, each: u64 length | bytes
+//   witness   slots: count u64, each  key u64 | 0, or 1 and an entry of 94 bytes
+//             proof
+//   proof     commitments: count u64, each  node id u64 | 32 bytes
+//             argument: size u64, bytes
+//             levels: count u64, each  bucket u32 | levels of its own tree u8
 //
-//   file .salt  u64 32 | attributes hash | u64 32 | parent hash | witness             file .mpt   withdrawals
-//   RPC         "v0:" base64 zstd (witness | withdrawals)
-// @see https://github.com/megaeth-labs/stateless-validator
+// @see https://github.com/megaeth-labs/documentation, docs/node/witness.md
 
 import { ByteReader, ByteWriter, FormatError } from "../codec.ts";
 import { readSaltEntry, SALT_ENTRY_SIZE_BYTES, type SaltEntry, writeSaltEntry } from "./salt-entry.ts";
 
-/** A slot of a bucket, by its key; null: nothing is in it. */
+/** A slot that a witness knows: its SALT key and what it holds, null = empty. */
 export type WitnessSlot = { readonly key: bigint; readonly entry: SaltEntry | null };
 
-/** How many levels of its own tree a bucket uses: 1 to 5. */
-export type BucketLevels = { readonly bucket: number; readonly levels: number };
+/** A node that a witness knows: its id and its short form of 32 bytes. */
+export type WitnessCommitment = { readonly id: bigint; readonly commitment: Uint8Array };
 
-/** What shows that slots belong to a state root. */
+/** How tall a bucket's own tree is, 1 to 5 levels. */
+export type WitnessLevels = { readonly bucket: number; readonly levelCount: number };
+
+/** Everything that ties slots to a state root. */
 export type SaltProof = {
-  /** Nodes of the trie, ascending. */
-  readonly nodeIds: readonly bigint[];
-  /** Their compressed commitments, 32 bytes each. */
-  readonly commitments: Uint8Array;
-  /** The multipoint argument, 576 bytes. */
+  readonly commitments: readonly WitnessCommitment[];
   readonly argument: Uint8Array;
-  readonly levels: readonly BucketLevels[];
+  readonly levels: readonly WitnessLevels[];
 };
 
-/** Slots and their proof. */
+/** A witness. */
 export type SaltWitness = { readonly slots: readonly WitnessSlot[]; readonly proof: SaltProof };
 
-/** The witness of the withdrawal contract's storage trie. */
-export type WithdrawalWitness = { readonly storageRoot: Uint8Array; readonly nodes: readonly Uint8Array[] };
-
-/** A witness of a block with what belongs to it, as the RPC carries it. */
-export type BlockWitness = { readonly salt: SaltWitness; readonly withdrawals: WithdrawalWitness };
-
-/** A witness file. */
-export type WitnessFile = {
-  readonly attributesHash: Uint8Array;
-  readonly parentHash: Uint8Array;
-  readonly witness: SaltWitness;
-};
-
-/** Size of the argument, bytes. */
-export const SALT_ARGUMENT_SIZE_BYTES = 576;
-/** Most bytes of a witness of the RPC, unpacked. */
-export const BLOCK_WITNESS_SIZE_BYTES_MAX: number = 256 << 20;
-
 const HASH_SIZE_BYTES = 32;
-const NODE_SIZE_BYTES = 8 + HASH_SIZE_BYTES;
-const TRIE_NODE_SIZE_BYTES_MAX = 1 << 16;
-const RPC_PREFIX = "v0:";
-const ZSTD_LEVEL = 9;
+const COMMITMENT_SIZE_BYTES = 8 + HASH_SIZE_BYTES;
+const LEVELS_SIZE_BYTES = 5;
+const SLOT_SIZE_BYTES_MIN = 9;
 
-/** Reads a witness file. @throws {FormatError} when the bytes are none */
-export function decodeWitnessFile(bytes: Uint8Array): WitnessFile {
+/** Encodes a witness. */
+export function encodeSaltWitness(witness: SaltWitness): Uint8Array {
+  const out = new ByteWriter(1 << 16);
+  writeSaltWitness(out, witness);
+  return out.toBytes();
+}
+
+/** Reads a witness. @throws {FormatError} when the bytes do not follow the layout */
+export function decodeSaltWitness(bytes: Uint8Array): SaltWitness {
   const reader = new ByteReader(bytes);
-  const attributesHash = readHash(reader);
-  const parentHash = readHash(reader);
   const witness = readSaltWitness(reader);
-  reader.expectEnd();
-  return { attributesHash, parentHash, witness };
-}
-
-/** Writes a witness file. */
-export function encodeWitnessFile({ attributesHash, parentHash, witness }: WitnessFile): Uint8Array {
-  const writer = new ByteWriter(4_096);
-  writer.u64(HASH_SIZE_BYTES).raw(attributesHash).u64(HASH_SIZE_BYTES).raw(parentHash);
-  writeSaltWitness(writer, witness);
-  return writer.toBytes();
-}
-
-/** Reads a proof that stands alone. @throws {FormatError} when the bytes are none */
-export function decodeSaltProof(bytes: Uint8Array): SaltProof {
-  const reader = new ByteReader(bytes);
-  const proof = readSaltProof(reader);
-  reader.expectEnd();
-  return proof;
-}
-
-/** Writes a proof that stands alone. */
-export function encodeSaltProof(proof: SaltProof): Uint8Array {
-  const writer = new ByteWriter(4_096);
-  writeSaltProof(writer, proof);
-  return writer.toBytes();
-}
-
-/** Reads the withdrawal contract's witness. @throws {FormatError} when the bytes are none */
-export function decodeWithdrawalWitness(bytes: Uint8Array): WithdrawalWitness {
-  const reader = new ByteReader(bytes);
-  const witness = readWithdrawals(reader);
   reader.expectEnd();
   return witness;
 }
 
-/** Writes the withdrawal contract's witness. */
-export function encodeWithdrawalWitness(witness: WithdrawalWitness): Uint8Array {
-  const writer = new ByteWriter();
-  writeWithdrawals(writer, witness);
-  return writer.toBytes();
-}
-
-/** The RPC's string. */
-export function encodeBlockWitness({ salt, withdrawals }: BlockWitness): string {
-  const writer = new ByteWriter(4_096);
-  writeSaltWitness(writer, salt);
-  writeWithdrawals(writer, withdrawals);
-  return RPC_PREFIX + Buffer.from(Bun.zstdCompressSync(writer.toBytes(), { level: ZSTD_LEVEL })).toString("base64");
-}
-
-/** Reads the RPC's string. @throws {FormatError} when it is none */
-export function decodeBlockWitness(text: string): BlockWitness {
-  if (!text.startsWith(RPC_PREFIX)) throw new FormatError("a witness of an unknown version", 0);
-  const reader = new ByteReader(unpack(Buffer.from(text.slice(RPC_PREFIX.length), "base64")));
-  const salt = readSaltWitness(reader);
-  const withdrawals = readWithdrawals(reader);
+/** Reads the proof part alone. @throws {FormatError} when the bytes do not follow the layout */
+export function decodeSaltProof(bytes: Uint8Array): SaltProof {
+  const reader = new ByteReader(bytes);
+  const proof = readProof(reader);
   reader.expectEnd();
-  return { salt, withdrawals };
+  return proof;
 }
 
-function unpack(packed: Uint8Array<ArrayBuffer>): Uint8Array {
-  let bytes: Uint8Array;
-  try {
-    bytes = Bun.zstdDecompressSync(packed);
-  } catch {
-    throw new FormatError("a witness that does not unpack", 0);
-  }
-  if (bytes.length > BLOCK_WITNESS_SIZE_BYTES_MAX) throw new FormatError("a witness that is too large", 0);
-  return bytes;
+/** Encodes the proof part alone. */
+export function encodeSaltProof(proof: SaltProof): Uint8Array {
+  const out = new ByteWriter(1 << 16);
+  writeProof(out, proof);
+  return out.toBytes();
 }
 
-function readSaltWitness(reader: ByteReader): SaltWitness {
-  const slots: WitnessSlot[] = [];
-  for (let left = readCount(reader, 9); left > 0; left--) {
-    const key = ascending(reader, readId(reader), slots.at(-1)?.key, "slots");
-    const tag = reader.u8();
-    if (tag > 1) throw new FormatError(`a slot's tag ${tag}`, reader.offset);
-    slots.push({ key, entry: tag === 0 ? null : readSaltEntry(reader.raw(SALT_ENTRY_SIZE_BYTES), 0) });
-  }
-  return { slots, proof: readSaltProof(reader) };
-}
-
-function writeSaltWitness(writer: ByteWriter, { slots, proof }: SaltWitness): void {
-  writer.u64(slots.length);
-  const bytes = new Uint8Array(SALT_ENTRY_SIZE_BYTES);
+/** Appends a witness to something larger. */
+export function writeSaltWitness(out: ByteWriter, { slots, proof }: SaltWitness): void {
+  const entryBytes = new Uint8Array(SALT_ENTRY_SIZE_BYTES);
+  out.u64(slots.length);
   for (const { key, entry } of slots) {
-    writer.u64(key).u8(entry === null ? 0 : 1);
+    out.u64(key).u8(entry === null ? 0 : 1);
     if (entry === null) continue;
-    writeSaltEntry(entry, bytes, 0);
-    writer.raw(bytes);
+    writeSaltEntry(entry, entryBytes, 0);
+    out.raw(entryBytes);
   }
-  writeSaltProof(writer, proof);
+  writeProof(out, proof);
 }
 
-function readSaltProof(reader: ByteReader): SaltProof {
-  const count = readCount(reader, NODE_SIZE_BYTES);
-  const commitments = new Uint8Array(count * HASH_SIZE_BYTES);
-  const nodeIds: bigint[] = [];
-  for (let i = 0; i < count; i++) {
-    nodeIds.push(ascending(reader, readId(reader), nodeIds.at(-1), "nodes"));
-    commitments.set(reader.raw(HASH_SIZE_BYTES), i * HASH_SIZE_BYTES);
-  }
-  if (reader.u64() !== SALT_ARGUMENT_SIZE_BYTES) throw new FormatError("size of a SALT proof", reader.offset);
-  const argument = reader.raw(SALT_ARGUMENT_SIZE_BYTES).slice();
-  return { nodeIds, commitments, argument, levels: readLevels(reader) };
-}
-
-function readLevels(reader: ByteReader): BucketLevels[] {
-  const seen = new Set<number>();
-  return Array.from({ length: readCount(reader, 5) }, () => {
-    const [bucket, levels] = [reader.u32(), reader.u8()];
-    if (seen.has(bucket)) throw new FormatError(`bucket ${bucket} twice`, reader.offset);
-    seen.add(bucket);
-    return { bucket, levels };
+/** Reads a witness within something larger. @throws {FormatError} when the bytes do not follow the layout */
+export function readSaltWitness(reader: ByteReader): SaltWitness {
+  const slots = readList(reader, SLOT_SIZE_BYTES_MIN, (): WitnessSlot => {
+    const key = readId(reader);
+    const tag = reader.u8();
+    if (tag > 1) throw new FormatError(`tag ${tag} of a slot`, reader.offset - 1);
+    return { key, entry: tag === 0 ? null : readSaltEntry(reader.raw(SALT_ENTRY_SIZE_BYTES), 0) };
   });
+  expectAscending(
+    slots.map(({ key }) => key),
+    reader,
+  );
+  return { slots, proof: readProof(reader) };
 }
 
-function writeSaltProof(writer: ByteWriter, { nodeIds, commitments, argument, levels }: SaltProof): void {
-  writer.u64(nodeIds.length);
-  for (const [i, id] of nodeIds.entries()) {
-    writer.u64(id).raw(commitments.subarray(i * HASH_SIZE_BYTES, (i + 1) * HASH_SIZE_BYTES));
-  }
-  writer.u64(argument.length).raw(argument).u64(levels.length);
-  for (const { bucket, levels: count } of levels) writer.u32(bucket).u8(count);
+function writeProof(out: ByteWriter, { commitments, argument, levels }: SaltProof): void {
+  out.u64(commitments.length);
+  for (const { id, commitment } of commitments) out.u64(id).raw(commitment);
+  out.u64(argument.length).raw(argument).u64(levels.length);
+  for (const { bucket, levelCount } of levels) out.u32(bucket).u8(levelCount);
 }
 
-function readWithdrawals(reader: ByteReader): WithdrawalWitness {
-  const storageRoot = readHash(reader);
-  const nodes = Array.from({ length: readCount(reader, 8) }, () => {
-    const size = reader.u64();
-    if (size > TRIE_NODE_SIZE_BYTES_MAX) throw new FormatError("size of a trie node", reader.offset);
-    return reader.raw(size).slice();
+function readProof(reader: ByteReader): SaltProof {
+  const commitments = readList(reader, COMMITMENT_SIZE_BYTES, (): WitnessCommitment => {
+    return { id: readId(reader), commitment: reader.raw(HASH_SIZE_BYTES).slice() };
   });
-  return { storageRoot, nodes };
+  expectAscending(
+    commitments.map(({ id }) => id),
+    reader,
+  );
+  const argument = reader.raw(readCount(reader, 1)).slice();
+  const levels = readList(reader, LEVELS_SIZE_BYTES, (): WitnessLevels => {
+    return { bucket: reader.u32(), levelCount: reader.u8() };
+  });
+  const buckets = new Set(levels.map(({ bucket }) => bucket));
+  if (buckets.size < levels.length) throw new FormatError("levels of a bucket twice", reader.offset);
+  return { commitments, argument, levels };
 }
 
-function writeWithdrawals(writer: ByteWriter, { storageRoot, nodes }: WithdrawalWitness): void {
-  writer.u64(HASH_SIZE_BYTES).raw(storageRoot).u64(nodes.length);
-  for (const node of nodes) writer.u64(node.length).raw(node);
+function readId(reader: ByteReader): bigint {
+  const low = reader.u32();
+  return (BigInt(reader.u32()) << 32n) | BigInt(low);
 }
 
-function readHash(reader: ByteReader): Uint8Array {
-  if (reader.u64() !== HASH_SIZE_BYTES) throw new FormatError("size of a hash", reader.offset);
-  return reader.raw(HASH_SIZE_BYTES).slice();
-}
-
-/** A count of items that take `sizeBytesMin` each at least: never more than what is there. */
-function readCount(reader: ByteReader, sizeBytesMin: number): number {
+function readCount(reader: ByteReader, itemSizeBytesMin: number): number {
+  const start = reader.offset;
   const count = reader.u64();
-  if (count * sizeBytesMin > reader.remaining) throw new FormatError("more items than bytes", reader.offset);
+  if (count * itemSizeBytesMin > reader.remaining) throw new FormatError(`count ${count} exceeds the bytes`, start);
   return count;
 }
 
-/** 64 bits, of which all may be in use. */
-function readId(reader: ByteReader): bigint {
-  const low = BigInt(reader.u32());
-  return (BigInt(reader.u32()) << 32n) | low;
+function readList<T>(reader: ByteReader, itemSizeBytesMin: number, read: () => T): T[] {
+  return Array.from({ length: readCount(reader, itemSizeBytesMin) }, read);
 }
 
-function ascending(reader: ByteReader, value: bigint, before: bigint | undefined, what: string): bigint {
-  if (before !== undefined && value <= before) throw new FormatError(`${what} that do not ascend`, reader.offset);
-  return value;
+function expectAscending(keys: readonly bigint[], reader: ByteReader): void {
+  for (let i = 1; i < keys.length; i++) {
+    if (keys[i]! <= keys[i - 1]!) throw new FormatError(`key ${keys[i]} out of order`, reader.offset);
+  }
 }

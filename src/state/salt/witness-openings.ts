@@ -1,89 +1,83 @@
-// Which children of which nodes the proof of a witness opens, and in which order. Every slot is opened in its leaf, and every node on
-// the way from there up to the root in its parent. Nodes are named by number; only the root of a bucket that has a tree of its own
-// is ordered by another number, as MegaETH does: its place in the main trie with the count of levels above.
-//
-//   inner nodes, ascending: children by position, as scalars      then leaves, ascending: slots by position, as scalars
-// @see https://github.com/megaeth-labs/salt, proof/prover.rs; facts in the order of the transcript
+// What a witness opens: from the slots it shows, every node on the way up to the root, and the order in which a proof
+// takes them. First the nodes above others, then the leaves; each by node id, the places of a node ascending. The top node
+// of an expanded bucket has two names, and is sorted by a third: its main-trie id with its levels in bits 33 to 35.
 
-import type { BucketLevels, WitnessSlot } from "#formats/wire/salt-witness.ts";
-import {
-  bucketRootId,
-  childOf,
-  logicalRootId,
-  type NodeId,
-  parentOf,
-  positionInParent,
-  ROOT_NODE_ID,
-  SUBTREE_LEVELS,
-  segmentId,
-} from "./node-ids.ts";
+import { must } from "#base/assert.ts";
+import { bucketRootId, type NodeId, parentOf, positionInParent, ROOT_NODE_ID, segmentId } from "./node-ids.ts";
 import { bucketOfSaltKey, type SaltKey, slotOfSaltKey, TRIE_WIDTH } from "./salt-key.ts";
 
-/** A child that is opened: a node, by its number, or a slot, by its place in the witness. */
-export type OpenedChild =
-  | { readonly kind: "node"; readonly id: NodeId }
-  | { readonly kind: "slot"; readonly index: number };
+/** One opening: a value of a node, and what it is the value of. */
+export type WitnessOpening = {
+  readonly node: NodeId;
+  /** Which of the node's 256 values. */
+  readonly position: number;
+  readonly shows: { readonly child: NodeId } | { readonly slot: SaltKey };
+};
 
-/** One opening: the node whose commitment is opened, the child's position, the child. */
-export type Opening = { readonly node: NodeId; readonly position: number; readonly child: OpenedChild };
-
-/** Where the count of levels goes in the number that orders an expanded bucket's root. */
 const LEVELS_SHIFT = 33n;
+const LEVELS_AT_LEAST_ENCODED = 2;
 
 /**
- * The openings of a witness, in the order of its proof.
- * @param slots ascending by key
- * @param levels of every bucket among the slots
+ * The openings for slots, in the order of a proof.
+ * @param keys ascending, each once
+ * @param levelCountOf levels of a bucket's own tree
  */
-export function witnessOpenings(slots: readonly WitnessSlot[], levels: readonly BucketLevels[]): Opening[] {
-  const levelsOf = new Map(levels.map(({ bucket, levels: count }) => [bucket, count]));
-  const [inner, leaves] = [new OpenedNodes(), new OpenedNodes()];
-  for (const [index, { key }] of slots.entries()) {
-    const [bucket, slot] = [bucketOfSaltKey(key as SaltKey), slotOfSaltKey(key as SaltKey)];
-    const levelCount = levelsOf.get(bucket) ?? 1;
-    openWayUp(inner, bucketRootId(bucket));
+export function witnessOpenings(keys: readonly SaltKey[], levelCountOf: (bucket: number) => number): WitnessOpening[] {
+  const above = new OpenedNodes();
+  const leaves = new OpenedNodes();
+  let bucketBefore = -1;
+  for (const key of keys) {
+    const [bucket, slot] = [bucketOfSaltKey(key), slotOfSaltKey(key)];
+    const levelCount = levelCountOf(bucket);
+    if (bucket !== bucketBefore) openPathToRoot(bucketRootId(bucket), above);
+    bucketBefore = bucket;
     const leaf = levelCount === 1 ? bucketRootId(bucket) : segmentId(bucket, slot);
-    leaves.open(leaf, leaf, slot % TRIE_WIDTH, { kind: "slot", index });
-    if (levelCount > 1) openSubtree(inner, bucket, leaf, levelCount);
+    leaves.open({ node: leaf, position: slot % TRIE_WIDTH, shows: { slot: key } });
+    if (levelCount >= LEVELS_AT_LEAST_ENCODED) openPathInBucket({ bucket, leaf, levelCount }, above);
   }
-  return [...inner.inOrder(), ...leaves.inOrder()];
+  return [...above.sorted(), ...leaves.sorted()];
 }
 
-/** From a node of the main trie up to the root. */
-function openWayUp(inner: OpenedNodes, from: NodeId): void {
-  for (let id = from; id !== ROOT_NODE_ID; id = parentOf(id)) {
-    inner.open(parentOf(id), parentOf(id), positionInParent(id), { kind: "node", id });
-  }
+/** The nodes that openings are of, ascending: exactly those whose commitments a witness carries. */
+export function openedNodeIds(openings: readonly WitnessOpening[]): NodeId[] {
+  return [...new Set(openings.map(({ node }) => node))].sort((a, b) => (a < b ? -1 : 1));
 }
 
-/** From a segment up to the root of its bucket's tree. */
-function openSubtree(inner: OpenedNodes, bucket: number, segment: NodeId, levelCount: number): void {
-  let id = segment;
-  for (let level = 2; level < levelCount; level++, id = parentOf(id)) {
-    inner.open(parentOf(id), parentOf(id), positionInParent(id), { kind: "node", id });
+function openPathToRoot(bucketRoot: NodeId, above: OpenedNodes): void {
+  for (let id = bucketRoot; id !== ROOT_NODE_ID; id = parentOf(id)) above.openChild(parentOf(id), id);
+}
+
+type BucketPath = { readonly bucket: number; readonly leaf: NodeId; readonly levelCount: number };
+
+function openPathInBucket({ bucket, leaf, levelCount }: BucketPath, above: OpenedNodes): void {
+  let id = leaf;
+  for (let level = LEVELS_AT_LEAST_ENCODED; level < levelCount; level++, id = parentOf(id)) {
+    above.openChild(parentOf(id), id);
   }
   const root = bucketRootId(bucket);
-  const order = root | (BigInt(levelCount) << LEVELS_SHIFT);
-  const child = childOf(logicalRootId(bucket, SUBTREE_LEVELS - levelCount), positionInParent(id));
-  inner.open(order, root, positionInParent(id), { kind: "node", id: child });
+  const sortKey = root | (BigInt(levelCount) << LEVELS_SHIFT);
+  above.open({ node: root, position: positionInParent(id), shows: { child: id } }, sortKey);
 }
 
-/** Opened nodes by the number that orders them, each with its children by position. */
+/** Openings by node, each once. */
 class OpenedNodes {
-  readonly #nodes = new Map<bigint, { readonly node: NodeId; readonly children: Map<number, OpenedChild> }>();
+  readonly #nodes = new Map<bigint, Map<number, WitnessOpening>>();
 
-  open(order: bigint, node: NodeId, position: number, child: OpenedChild): void {
-    const known = this.#nodes.get(order);
-    if (known === undefined) this.#nodes.set(order, { node, children: new Map([[position, child]]) });
-    else known.children.set(position, child);
+  open(opening: WitnessOpening, sortKey: bigint = opening.node): void {
+    let positions = this.#nodes.get(sortKey);
+    if (positions === undefined) this.#nodes.set(sortKey, (positions = new Map()));
+    if (!positions.has(opening.position)) positions.set(opening.position, opening);
   }
 
-  *inOrder(): Generator<Opening> {
-    const orders = [...this.#nodes.keys()].sort((a, b) => (a < b ? -1 : 1));
-    for (const order of orders) {
-      const { node, children } = this.#nodes.get(order)!;
-      const positions = [...children.keys()].sort((a, b) => a - b);
-      for (const position of positions) yield { node, position, child: children.get(position)! };
-    }
+  openChild(node: NodeId, child: NodeId): void {
+    this.open({ node, position: positionInParent(child), shows: { child } });
+  }
+
+  sorted(): WitnessOpening[] {
+    const ids = [...this.#nodes.keys()].sort((a, b) => (a < b ? -1 : 1));
+    return ids.flatMap((id) => {
+      const positions = must(this.#nodes.get(id), "a node");
+      return [...positions.values()].sort((a, b) => a.position - b.position);
+    });
   }
 }
