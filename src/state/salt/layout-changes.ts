@@ -3,14 +3,7 @@
 import { bucketMetaFromEntry, DEFAULT_BUCKET_META, type SaltEntry } from "#formats/wire/salt-entry.ts";
 import { subtreeRootLevel } from "./node-ids.ts";
 import { describedBucket, isMetadataBucket } from "./salt-key.ts";
-
-/** A slot that changes; null is an empty one. */
-export type SlotChange = {
-  readonly bucket: number;
-  readonly slot: number;
-  readonly before: SaltEntry | null;
-  readonly after: SaltEntry | null;
-};
+import type { SlotChange } from "./state-updates.ts";
 
 /** A bucket whose top node is at another level of its own tree afterwards, 0 to 4; a lower number is a taller tree. */
 export type LayoutChange = { readonly bucket: number; readonly oldRootLevel: number; readonly newRootLevel: number };

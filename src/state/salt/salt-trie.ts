@@ -9,7 +9,7 @@
 
 import { assert, must } from "#base/assert.ts";
 import { DefaultNodes } from "./default-nodes.ts";
-import { type LayoutChange, layoutChanges, type SlotChange } from "./layout-changes.ts";
+import { type LayoutChange, layoutChanges } from "./layout-changes.ts";
 import {
   bucketRootId,
   LEVEL_START,
@@ -21,6 +21,7 @@ import {
   subtreeNodeId,
 } from "./node-ids.ts";
 import { isMetadataBucket, TRIE_WIDTH } from "./salt-key.ts";
+import type { SlotChange } from "./state-updates.ts";
 import { groupByNode, mergeChanges, type NodeGroup, type ValueChange } from "./value-changes.ts";
 import { type VectorCommitment, valueAt } from "./vector-commitment.ts";
 
