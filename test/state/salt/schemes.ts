@@ -9,9 +9,14 @@ export type WithScheme = <Node>(scheme: VectorCommitment<Node>) => void;
 
 let banderwagon: BanderwagonCommitment | null = null;
 
-/** Runs a suite for each scheme. The one over points is opened once a process: its tables take a while. */
-export function eachScheme(suite: WithScheme): void {
+/** MegaETH's scheme; opened once a process: its tables take a while. */
+export function banderwagonScheme(): BanderwagonCommitment {
   banderwagon ??= new BanderwagonCommitment(5);
-  suite(banderwagon);
+  return banderwagon;
+}
+
+/** Runs a suite for each scheme. */
+export function eachScheme(suite: WithScheme): void {
+  suite(banderwagonScheme());
   suite(new Blake3Commitment());
 }
