@@ -6,17 +6,15 @@
 import { toBareHex } from "#base/hex.ts";
 import type { Hardfork } from "#chain/hardforks.ts";
 import { keccak256 } from "#crypto/keccak256.ts";
-import { CoreWarmUp } from "#evm/core-warm-up.ts";
-import { createRange } from "#evm/runtime/range.ts";
-import { releaseMemory } from "#wasm/loader.ts";
+import { coreModuleOf } from "#evm/runtime/core-module.ts";
 import { SMOKE, smokeOr } from "../harness.ts";
 import { WALL_FLAG } from "./clock.ts";
-import { BenchWorld, benchSpec, COLD_CONTENDER, LocalEngines } from "./contenders.ts";
+import { BenchWorld, COLD_CONTENDER, LocalEngines } from "./contenders.ts";
+import type { CoreToWarmUp } from "./core-warm-up-worker.ts";
 import { fixturePrograms } from "./fixtures.ts";
 import { ownPrograms, warmUpCrowd, warmUpProgram } from "./loops.ts";
 import { type Program, sortAlloc } from "./program.ts";
 
-const WARM_UP_RANGE_SIZE_BYTES = 64 << 20;
 const WARM_UP_MS = 300;
 /** Short calls of other code right before each first call. */
 const CALLS_BEFORE = 50;
@@ -44,12 +42,16 @@ for (const program of ordered) await callOnce(program);
 console.log(JSON.stringify(firstCallNs));
 process.exit(0);
 
-/** As a node's compile thread does. */
+/** On another thread, as in a node. */
 async function warmUpCore(fork: Hardfork): Promise<void> {
-  const range = createRange(WARM_UP_RANGE_SIZE_BYTES);
-  const warmUp = await CoreWarmUp.create(benchSpec(fork), fork, range);
-  if (!SMOKE) while (!warmUp.isDone) await warmUp.step();
-  releaseMemory(range.memory);
+  if (SMOKE) return;
+  const worker = new Worker(new URL("./core-warm-up-worker.ts", import.meta.url).href);
+  await new Promise<void>((resolve, reject) => {
+    worker.onmessage = () => resolve();
+    worker.onerror = ({ message }) => reject(new Error(message));
+    worker.postMessage({ fork, module: coreModuleOf(fork) } satisfies CoreToWarmUp);
+  });
+  worker.terminate();
 }
 
 /** Long calls for the loops of the interpreter, short ones for what surrounds a call. */
