@@ -103,8 +103,8 @@ describe("SALT witnesses", () => {
       { slots, proof: { ...proof, levels: [proof.levels[0]!, proof.levels[0]!] } },
     ];
     for (const witness of refused) expect(() => decodeSaltWitness(encodeSaltWitness(witness))).toThrow(FormatError);
-    const [tagAt, paddingAt] = [16, 25 + 94 - 1];
-    for (const at of [tagAt, paddingAt]) {
+    const [emptyTagAt, occupiedTagAt, paddingAt] = [16, 25, 26 + 94 - 1];
+    for (const at of [emptyTagAt, occupiedTagAt, paddingAt]) {
       const changed = bytes.slice();
       changed[at] = 2;
       expect(() => decodeSaltWitness(changed)).toThrow(FormatError);
