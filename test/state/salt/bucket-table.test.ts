@@ -397,6 +397,27 @@ describe("a store that knows a part", () => {
     expect(verifier.updates.sorted()).toEqual(producer.updates.sorted());
   });
 
+  test("the absence of a key is read off the first smaller key, no slot further", () => {
+    const random = new SeededRandom(SEED + 20);
+    let stopsAtSmallerKey = 0;
+    for (let i = 0; i < 200; i++) {
+      const key = random.bytes(20);
+      const expected: number[] = [];
+      for (let slot = homeSlot(key, 0, 256); ; slot = (slot + 1) % 256) {
+        expected.push(slot);
+        const held = store.entryAt(BUCKET, slot);
+        if (held !== null && compareBytes(held.key, key) < 0) stopsAtSmallerKey++;
+        if (held === null || compareBytes(held.key, key) < 0) break;
+      }
+      const overlay = new SaltOverlay(store, { reads: "kept" });
+      expect(findByProbing(overlay, BUCKET, key)).toBeNull();
+      expect([...overlay.touchedSlots()].filter(([bucket]) => bucket === BUCKET).map(([, slot]) => slot)).toEqual(
+        expected,
+      );
+    }
+    expect(stopsAtSmallerKey).toBeGreaterThan(20);
+  });
+
   test("kept reads hold metadata once, and reads are forgotten unless told", () => {
     const kept = new SaltOverlay(store, { reads: "kept" });
     findByProbing(kept, BUCKET, entries[0]!.key);
