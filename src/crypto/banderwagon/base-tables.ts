@@ -12,7 +12,7 @@ import { bigintToBytes } from "#base/bytes.ts";
 import { AFFINE_SIZE_BYTES } from "#wasm/kernels/banderwagon/affine-sums.ts";
 import { SCALAR_FIELD } from "#wasm/kernels/banderwagon/curve.ts";
 import type { Address, KernelWorkspace } from "./kernel-workspace.ts";
-import type { PairList } from "./point-sums.ts";
+import { type PairList, setInfinity } from "./point-sums.ts";
 
 const SCALAR_BITS = 253;
 const WINDOW_BITS_MIN = 4;
@@ -66,7 +66,7 @@ export class BaseTables {
     this.#baseCount = options.baseCount;
     this.#tables = kernel.take(options.layout.sizeBytes);
     this.#infinity = kernel.take(AFFINE_SIZE_BYTES);
-    kernel.bytes.fill(0xff, this.#infinity, this.#infinity + AFFINE_SIZE_BYTES);
+    setInfinity(kernel, this.#infinity);
     this.#bias = kernel.put(bigintToBytes(windowBias(options.layout), 32).reverse());
     options.layout.windows.forEach((_, k) => {
       this.#fill(k, options.bases, options.list);
@@ -79,14 +79,12 @@ export class BaseTables {
    * @param terms.indices of 4 bytes
    */
   multiply(terms: { points: Address; scalars: Address; indices: Address; count: number; list: PairList }): void {
-    const { calls, bytes } = this.#kernel;
+    const { calls } = this.#kernel;
     const { points, scalars, indices, count, list } = terms;
-    const { windowBits, windows } = this.#layout;
-    bytes.fill(0xff, points, points + count * AFFINE_SIZE_BYTES);
+    setInfinity(this.#kernel, points, count);
     calls.biasScalars(scalars, this.#bias, count);
-    windows.forEach(({ offset, entryCount }, k) => {
-      const isHighest = k === windows.length - 1;
-      const bits = isHighest ? Math.min(windowBits, 256 - windowBits * k) : windowBits;
+    this.#layout.windows.forEach(({ offset, entryCount }, k) => {
+      const { lowestBit, mask, bias } = windowDigits(this.#layout, k);
       calls.listWindow(
         list.address,
         count,
@@ -95,9 +93,9 @@ export class BaseTables {
         points,
         this.#tables + offset,
         entryCount * AFFINE_SIZE_BYTES,
-        windowBits * k,
-        2 ** bits - 1,
-        isHighest ? 0 : 2 ** (windowBits - 1),
+        lowestBit,
+        mask,
+        bias,
         this.#infinity,
       );
       calls.addPairs(list.address, count);
@@ -128,6 +126,17 @@ export class BaseTables {
       list.flush();
     }
   }
+}
+
+/** A window's digits in biased scalars: those of all windows but the highest are too large by `bias`. */
+export function windowDigits(
+  { windowBits, windows }: TableLayout,
+  k: number,
+): { readonly lowestBit: number; readonly mask: number; readonly bias: number } {
+  const isHighest = k === windows.length - 1;
+  const lowestBit = windowBits * k;
+  const bits = isHighest ? Math.min(windowBits, 256 - lowestBit) : windowBits;
+  return { lowestBit, mask: 2 ** bits - 1, bias: isHighest ? 0 : 2 ** (windowBits - 1) };
 }
 
 /** What is added to a scalar, so that the digits of all windows but the highest are too large by half their range. */

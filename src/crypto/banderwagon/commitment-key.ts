@@ -5,7 +5,7 @@ import { assert } from "#base/assert.ts";
 import { AFFINE_SIZE_BYTES } from "#wasm/kernels/banderwagon/affine-sums.ts";
 import { PLAIN_SIZE_BYTES, WORD_SIZE_BYTES } from "#wasm/kernels/banderwagon/conversions.ts";
 import { BaseTables, type TableLayout } from "./base-tables.ts";
-import { DOMAIN_SIZE, EvaluationDomain } from "./evaluation-domain.ts";
+import { DOMAIN_SIZE, EvaluationDomain, loadScalars, storeScalars } from "./evaluation-domain.ts";
 import type { Address, KernelWorkspace } from "./kernel-workspace.ts";
 import { PairList, sumGroups } from "./point-sums.ts";
 
@@ -83,12 +83,7 @@ export class CommitmentKey {
   /** A little-endian number of 32 bytes modulo the group's order. */
   reduce(number: Uint8Array): Uint8Array<ArrayBuffer> {
     const { kernel } = this;
-    return kernel.scope(() => {
-      const element = kernel.put(number);
-      kernel.calls.scalarsRead(element, element, 1);
-      kernel.calls.scalarsWrite(element, element, 1);
-      return kernel.copyOut(element, WORD_SIZE_BYTES);
-    });
+    return kernel.scope(() => storeScalars(kernel, loadScalars(kernel, number), 1));
   }
 }
 

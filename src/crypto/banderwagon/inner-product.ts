@@ -7,6 +7,7 @@
 //
 // @see Bünz et al., "Bulletproofs"; Feist, "Inner product arguments"
 
+import { isZeroBytes } from "#base/bytes.ts";
 import { AFFINE_SIZE_BYTES } from "#wasm/kernels/banderwagon/affine-sums.ts";
 import { PLAIN_SIZE_BYTES, WORD_SIZE_BYTES } from "#wasm/kernels/banderwagon/conversions.ts";
 import { type CommitmentKey, INNER_PRODUCT_BASE } from "./commitment-key.ts";
@@ -210,7 +211,7 @@ function verificationFactors(
 function isNeutral({ kernel }: CommitmentKey, point: Address): boolean {
   const plain = kernel.take(PLAIN_SIZE_BYTES);
   kernel.calls.drop(plain, kernel.take(WORD_SIZE_BYTES), point, 1);
-  return kernel.bytes.subarray(plain, plain + WORD_SIZE_BYTES).every((byte) => byte === 0);
+  return isZeroBytes(kernel.bytes.subarray(plain, plain + WORD_SIZE_BYTES));
 }
 
 // What both sides say first; returns the challenge w.

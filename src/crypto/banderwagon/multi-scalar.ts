@@ -8,9 +8,9 @@
 import { bigintToBytes } from "#base/bytes.ts";
 import { AFFINE_SIZE_BYTES } from "#wasm/kernels/banderwagon/affine-sums.ts";
 import { WORD_SIZE_BYTES } from "#wasm/kernels/banderwagon/conversions.ts";
-import { type TableLayout, tableLayout, windowBias } from "./base-tables.ts";
+import { type TableLayout, tableLayout, windowBias, windowDigits } from "./base-tables.ts";
 import type { Address, KernelWorkspace } from "./kernel-workspace.ts";
-import { type PairList, sumGroups } from "./point-sums.ts";
+import { type PairList, setInfinity, sumGroups } from "./point-sums.ts";
 
 /** Terms of a sum in the kernel's memory. */
 export type Terms = {
@@ -33,8 +33,8 @@ class BucketSum {
   readonly #kernel: KernelWorkspace;
   readonly #list: PairList;
   readonly #terms: Terms;
-  readonly #windowBits: number;
-  readonly #windowCount: number;
+  readonly #layout: TableLayout;
+  /** Of each window. */
   readonly #bucketCount: number;
   readonly #buckets: Address;
   readonly #slots: Address;
@@ -44,22 +44,20 @@ class BucketSum {
     this.#kernel = kernel;
     this.#list = list;
     this.#terms = terms;
-    const layout = bestLayout(terms.count);
-    this.#windowBits = layout.windowBits;
-    this.#windowCount = layout.windows.length;
-    this.#bucketCount = 2 ** (this.#windowBits - 1);
-    const bucketsSizeBytes = this.#windowCount * this.#bucketCount * AFFINE_SIZE_BYTES;
-    this.#buckets = kernel.take(bucketsSizeBytes);
+    this.#layout = bestLayout(terms.count);
+    this.#bucketCount = 2 ** (this.#layout.windowBits - 1);
+    const bucketCount = this.#layout.windows.length * this.#bucketCount;
+    this.#buckets = kernel.take(bucketCount * AFFINE_SIZE_BYTES);
     this.#slots = kernel.take(terms.count * AFFINE_SIZE_BYTES);
     this.#infinity = kernel.take(AFFINE_SIZE_BYTES);
-    kernel.bytes.fill(0xff, this.#infinity, this.#infinity + AFFINE_SIZE_BYTES);
-    kernel.bytes.fill(0xff, this.#buckets, this.#buckets + bucketsSizeBytes);
-    const bias = kernel.put(bigintToBytes(windowBias(layout), WORD_SIZE_BYTES).reverse());
+    setInfinity(kernel, this.#infinity);
+    setInfinity(kernel, this.#buckets, bucketCount);
+    const bias = kernel.put(bigintToBytes(windowBias(this.#layout), WORD_SIZE_BYTES).reverse());
     kernel.calls.biasScalars(terms.scalars, bias, terms.count);
   }
 
   run(to: Address): void {
-    for (let k = 0; k < this.#windowCount; k++) this.#fillBuckets(k);
+    for (let k = 0; k < this.#layout.windows.length; k++) this.#fillBuckets(k);
     this.#joinWindows(this.#sumBuckets(), to);
   }
 
@@ -94,10 +92,7 @@ class BucketSum {
   #digits(k: number): Int32Array {
     const { bytes } = this.#kernel;
     const { scalars, count } = this.#terms;
-    const lowestBit = this.#windowBits * k;
-    const isHighest = k === this.#windowCount - 1;
-    const mask = 2 ** (isHighest ? Math.min(this.#windowBits, 256 - lowestBit) : this.#windowBits) - 1;
-    const bias = isHighest ? 0 : this.#bucketCount;
+    const { lowestBit, mask, bias } = windowDigits(this.#layout, k);
     const digits = new Int32Array(count);
     for (let i = 0; i < count; i++) {
       const at = scalars + WORD_SIZE_BYTES * i + (lowestBit >>> 3);
@@ -109,17 +104,18 @@ class BucketSum {
 
   // Σ j · bucket j of each window, by running sums from the highest bucket down.
   #sumBuckets(): Address {
-    const size = this.#windowCount * AFFINE_SIZE_BYTES;
+    const windowCount = this.#layout.windows.length;
+    const size = windowCount * AFFINE_SIZE_BYTES;
     const [running, sums] = [this.#kernel.take(size), this.#kernel.take(size)];
-    this.#kernel.bytes.fill(0xff, running, running + size);
-    this.#kernel.bytes.fill(0xff, sums, sums + size);
+    setInfinity(this.#kernel, running, windowCount);
+    setInfinity(this.#kernel, sums, windowCount);
     for (let i = this.#bucketCount - 1; i >= 0; i--) {
-      for (let k = 0; k < this.#windowCount; k++) {
+      for (let k = 0; k < windowCount; k++) {
         const at = running + AFFINE_SIZE_BYTES * k;
         this.#list.push(at, at, this.#bucket(k, i));
       }
       this.#list.flush();
-      for (let k = 0; k < this.#windowCount; k++) {
+      for (let k = 0; k < windowCount; k++) {
         const at = sums + AFFINE_SIZE_BYTES * k;
         this.#list.push(at, at, running + AFFINE_SIZE_BYTES * k);
       }
@@ -129,9 +125,10 @@ class BucketSum {
   }
 
   #joinWindows(sums: Address, to: Address): void {
-    this.#kernel.bytes.fill(0xff, to, to + AFFINE_SIZE_BYTES);
-    for (let k = this.#windowCount - 1; k >= 0; k--) {
-      for (let bit = 0; bit < this.#windowBits; bit++) {
+    setInfinity(this.#kernel, to);
+    const { windowBits, windows } = this.#layout;
+    for (let k = windows.length - 1; k >= 0; k--) {
+      for (let bit = 0; bit < windowBits; bit++) {
         this.#list.push(to, to, to);
         this.#list.flush();
       }

@@ -8,6 +8,7 @@
 
 import { assert } from "#base/assert.ts";
 import { isZeroBytes } from "#base/bytes.ts";
+import { makeTuple } from "#base/tuple.ts";
 import { AFFINE_SIZE_BYTES } from "#wasm/kernels/banderwagon/affine-sums.ts";
 import { PLAIN_SIZE_BYTES, WORD_SIZE_BYTES } from "#wasm/kernels/banderwagon/conversions.ts";
 import { SCALAR_FIELD } from "#wasm/kernels/banderwagon/curve.ts";
@@ -16,6 +17,7 @@ import { DOMAIN_SIZE, loadScalars, POLYNOMIAL_SIZE_BYTES, scalarBytes } from "./
 import { INNER_PRODUCT_PROOF_SIZE_BYTES, proveInnerProduct, ROUND_COUNT, verifyInnerProduct } from "./inner-product.ts";
 import type { Address } from "./kernel-workspace.ts";
 import { sumMultiples } from "./multi-scalar.ts";
+import { setInfinity } from "./point-sums.ts";
 import { Transcript } from "./transcript.ts";
 
 /** Size of a proof, bytes. */
@@ -123,12 +125,7 @@ class MultipointProver {
   prove(r: Address): Uint8Array<ArrayBuffer> {
     const { kernel, domain, list } = this.#key;
     const { calls } = kernel;
-    const [g, h, distances, lagrange] = Array.from({ length: 4 }, () => kernel.take(POLYNOMIAL_SIZE_BYTES)) as [
-      Address,
-      Address,
-      Address,
-      Address,
-    ];
+    const [g, h, distances, lagrange] = makeTuple(4, () => kernel.take(POLYNOMIAL_SIZE_BYTES));
     this.#sumByPoint(r);
     this.#divide(g);
     const [d, e] = [kernel.take(AFFINE_SIZE_BYTES), kernel.take(AFFINE_SIZE_BYTES)];
@@ -286,7 +283,7 @@ function weighOpenings(key: CommitmentKey, openings: OpenedValues, weighing: Wei
 function sumCommitments(key: CommitmentKey, commitments: Uint8Array, factors: Address, to: Address): void {
   const { kernel, list } = key;
   const commitmentCount = commitments.length / PLAIN_SIZE_BYTES;
-  kernel.bytes.fill(0xff, to, to + AFFINE_SIZE_BYTES);
+  setInfinity(kernel, to);
   for (let from = 0; from < commitmentCount; from += TERM_COUNT_MAX) {
     const count = Math.min(TERM_COUNT_MAX, commitmentCount - from);
     kernel.scope(() => {

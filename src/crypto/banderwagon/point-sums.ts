@@ -5,6 +5,11 @@ import { assert } from "#base/assert.ts";
 import { AFFINE_SIZE_BYTES, PAIR_SIZE_BYTES } from "#wasm/kernels/banderwagon/affine-sums.ts";
 import type { Address, KernelWorkspace } from "./kernel-workspace.ts";
 
+/** Sets affine points, one behind the other, to infinity. */
+export function setInfinity(kernel: KernelWorkspace, points: Address, count = 1): void {
+  kernel.bytes.fill(0xff, points, points + count * AFFINE_SIZE_BYTES);
+}
+
 /** A list of pairs to be added. */
 export class PairList {
   readonly address: Address;

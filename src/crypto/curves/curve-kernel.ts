@@ -4,6 +4,7 @@
 import { assert } from "#base/assert.ts";
 import { makeTuple, type Tuple } from "#base/tuple.ts";
 import { type CurveExports, type CurveShape, emitCurveModule, type FieldCalls } from "#wasm/kernels/curve.ts";
+import { type ExponentWindow, exponentWindows } from "#wasm/kernels/exponent-windows.ts";
 import { instantiateKernel } from "#wasm/kernels/kernel-placement.ts";
 import { montgomeryBytes, type PrimeField } from "#wasm/kernels/prime-field.ts";
 import { compileModule } from "#wasm/loader.ts";
@@ -139,7 +140,7 @@ export class CurveKernel {
     }
     this.copy(result, this.one, size);
     let isOne = true;
-    for (const { squarings, odd } of exponent.steps) {
+    for (const { squarings, odd } of exponent) {
       if (squarings > 0 && !isOne) fpSqrTimes(result, result, squarings);
       if (odd === 0) continue;
       fpMul(result, result, this.#powers + (odd >> 1) * size);
@@ -163,25 +164,9 @@ export function inverseFp2(kernel: CurveKernel, to: Address, a: Address, scratch
 }
 
 /** An exponent as squarings and multiplications by odd powers. */
-export type PowerPlan = { readonly steps: readonly { readonly squarings: number; readonly odd: number }[] };
+export type PowerPlan = readonly ExponentWindow[];
 
-/** Cuts an exponent into windows that begin and end with a set bit. */
+/** Plans a power for {@link CurveKernel.power}. */
 export function powerPlan(exponent: bigint): PowerPlan {
-  const bits = exponent.toString(2);
-  const steps: { squarings: number; odd: number }[] = [];
-  let pending = 0;
-  for (let i = 0; i < bits.length; ) {
-    if (bits[i] === "0") {
-      pending++;
-      i++;
-      continue;
-    }
-    let size = Math.min(POWER_WINDOW_BITS, bits.length - i);
-    while (bits[i + size - 1] === "0") size--;
-    steps.push({ squarings: pending + size, odd: Number.parseInt(bits.slice(i, i + size), 2) });
-    pending = 0;
-    i += size;
-  }
-  if (pending > 0) steps.push({ squarings: pending, odd: 0 });
-  return { steps };
+  return exponentWindows(exponent, POWER_WINDOW_BITS);
 }

@@ -9,6 +9,7 @@ import { defineIsSquare } from "#wasm/kernels/banderwagon/legendre-symbol.ts";
 import { KernelModule } from "#wasm/kernels/kernel-program.ts";
 import { limbBytes, type PrimeField } from "#wasm/kernels/prime-field.ts";
 import { compileModule, createMemory, instantiate, releaseMemory } from "#wasm/loader.ts";
+import { power } from "../../crypto/banderwagon/edwards-curve.ts";
 
 const SEED = Number(process.env.MEGAETH_SEED ?? 20_261_128);
 console.log(`seed ${SEED}`);
@@ -44,13 +45,7 @@ function open(field: PrimeField): (value: bigint) => number {
 }
 
 function isSquare(value: bigint, { modulus }: PrimeField): boolean {
-  let result = 1n;
-  let square = value;
-  for (let rest = (modulus - 1n) / 2n; rest > 0n; rest >>= 1n) {
-    if (rest & 1n) result = (result * square) % modulus;
-    square = (square * square) % modulus;
-  }
-  return result === 1n;
+  return power(value, (modulus - 1n) / 2n, modulus) === 1n;
 }
 
 describe("Legendre symbol", () => {

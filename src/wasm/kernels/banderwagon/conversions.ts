@@ -9,7 +9,7 @@
 import type { Var } from "../../code.ts";
 import type { FunctionEmitter, FunctionIndex, Local } from "../../function-emitter.ts";
 import { I64 } from "../../opcodes.ts";
-import type { KernelModule, Place } from "../kernel-program.ts";
+import { behind, type KernelModule, type Place } from "../kernel-program.ts";
 import { assignLimbs, constantLimbs, subtractWithBorrow } from "../limbs.ts";
 import { constantModulus, LimbEmitter } from "../prime-field.ts";
 import { AFFINE_SIZE_BYTES, isInfinity, storeInfinity } from "./affine-sums.ts";
@@ -57,8 +57,7 @@ export function defineConversions(
   };
 }
 
-const part = (array: Var<"i32">, index: 0 | 1): Place => ({ at: array.local, offset: 32 * index });
-const half = (place: Place, index: 0 | 1): Place => ({ at: place.at, offset: place.offset + 32 * index });
+const part = (array: Var<"i32">, index: 0 | 1): Place => ({ at: array.local, offset: WORD_SIZE_BYTES * index });
 
 // Loads a plain number into Montgomery form.
 function loadPlain({ limbs, constant }: Lane, place: Place, { squareOfR }: ConversionConstants): Local[] {
@@ -79,15 +78,16 @@ function defineLift(inversion: SharedInversion, constants: ConversionConstants):
       const x = loadPlain(lane, part(at[1]!, 0), constants);
       const y = loadPlain(lane, part(at[1]!, 1), constants);
       const one = limbs.load(lane.constant(constants.one));
-      limbs.store(half(lane.spare, 0), x);
-      limbs.store(half(lane.spare, 1), limbs.add(one, y));
+      limbs.store(lane.spare, x);
+      limbs.store(behind(lane.spare, WORD_SIZE_BYTES), limbs.add(one, y));
       return product(limbs, x, limbs.sub(one, y));
     },
     finish: (lane, inverse) => {
       const { limbs, at } = lane;
-      const numerator = product(limbs, limbs.load(half(lane.spare, 1)), limbs.load(lane.constant(constants.scale)));
+      const onePlusY = limbs.load(behind(lane.spare, WORD_SIZE_BYTES));
+      const numerator = product(limbs, onePlusY, limbs.load(lane.constant(constants.scale)));
       const ordinate = product(limbs, numerator, inverse);
-      const w = product(limbs, ordinate, limbs.load(half(lane.spare, 0)));
+      const w = product(limbs, ordinate, limbs.load(lane.spare));
       limbs.store(part(at[0]!, 0), limbs.add(w, limbs.load(lane.constant(constants.shift))));
       limbs.store(part(at[0]!, 1), ordinate);
     },

@@ -1,7 +1,8 @@
 // Vectors over the scalars' field: what polynomials in evaluation form are made of. Elements are 32 bytes in Montgomery
 // form; arrays come as addresses, the count of elements last. Destinations may be an operand.
 
-import { Code, i32, type Var } from "../../code.ts";
+import { makeTuple } from "#base/tuple.ts";
+import { Code, i32 } from "../../code.ts";
 import type { FunctionIndex, Local } from "../../function-emitter.ts";
 import type { KernelModule, Place } from "../kernel-program.ts";
 import { assignLimbs } from "../limbs.ts";
@@ -124,15 +125,11 @@ function defineInnerProduct(module: KernelModule): FunctionIndex {
   return module.builder.defineFunction({ params: ["i32", "i32", "i32", "i32"], results: [] }, (f) => {
     const code = new Code(f);
     const limbs = new LimbEmitter(f, constantModulus(SCALAR_FIELD));
-    const [to, a, b, count] = [0, 1, 2, 3].map((i) => code.param(i, "i32")) as [
-      Var<"i32">,
-      Var<"i32">,
-      Var<"i32">,
-      Var<"i32">,
-    ];
+    const [to, a, b, count] = makeTuple(4, (i) => code.param(i, "i32"));
     const sum = limbs.number();
     code.while(i32.ne(count, 0), () => {
-      const [left, right] = [a, b].map(({ local }) => limbs.load({ at: local, offset: 0 })) as [Local[], Local[]];
+      const left = limbs.load({ at: a.local, offset: 0 });
+      const right = limbs.load({ at: b.local, offset: 0 });
       assignLimbs(f, sum, limbs.add(sum, product(limbs, left, right)));
       code.set(a, i32.add(a, WORD_SIZE_BYTES));
       code.set(b, i32.add(b, WORD_SIZE_BYTES));

@@ -11,7 +11,8 @@
 import { assert } from "#base/assert.ts";
 import { Code, i32, i64, type Var } from "../../code.ts";
 import type { FunctionIndex } from "../../function-emitter.ts";
-import { type KernelModule, KernelProgram, type Place } from "../kernel-program.ts";
+import { exponentWindows } from "../exponent-windows.ts";
+import { type KernelModule, KernelProgram, type Place, parameterPlaces } from "../kernel-program.ts";
 import { montgomeryBytes, type PrimeFieldFunctions } from "../prime-field.ts";
 import type { ConstantPool } from "./constant-pool.ts";
 import { BASE_FIELD, powerInBaseField } from "./curve.ts";
@@ -90,7 +91,7 @@ export function defineSquareRoot(module: KernelModule, field: PrimeFieldFunction
   return module.builder.defineFunction({ params: ["i32", "i32"], results: ["i32"] }, (f) => {
     const program = new KernelProgram(f, module.base);
     const code = new Code(f);
-    const [to, z] = [f.param(0), f.param(1)].map((at) => ({ at, offset: 0 })) as [Place, Place];
+    const [to, z] = parameterPlaces(f, 2);
     program.push(z);
     f.call(isZero);
     f.if(() => code.return(0));
@@ -168,50 +169,30 @@ function defineDigit(module: KernelModule, tables: RootTables): FunctionIndex {
   });
 }
 
-// a^exponent by sliding windows of odd powers.
+// a^exponent, an odd one, by sliding windows.
 function definePower(
   module: KernelModule,
   { mul, sqr, sqrTimes }: PrimeFieldFunctions,
   exponent: bigint,
 ): FunctionIndex {
+  assert(exponent % 2n === 1n, "windows end with a set bit");
   const odd = module.reserveEach(2 ** (POWER_WINDOW_BITS - 1), SIZE_BYTES);
   const square = module.reserve(SIZE_BYTES);
   return module.program(2, (program, [to, a]) => {
     program.copy(odd[0]!, a, SIZE_BYTES);
     program.call(sqr, square, a);
     for (let i = 1; i < odd.length; i++) program.call(mul, odd[i]!, odd[i - 1]!, square);
-    slidingWindows(exponent).forEach(({ squarings, digit }, step) => {
-      const power = odd[(digit - 1) / 2]!;
+    exponentWindows(exponent, POWER_WINDOW_BITS).forEach((window, step) => {
+      const power = odd[(window.odd - 1) / 2]!;
       if (step === 0) {
         program.copy(to, power, SIZE_BYTES);
         return;
       }
       program.push(to);
       program.push(to);
-      program.f.i32Const(squarings);
+      program.f.i32Const(window.squarings);
       program.f.call(sqrTimes);
       program.call(mul, to, to, power);
     });
   });
-}
-
-// An odd exponent as digits, highest first, each behind so many squarings.
-function slidingWindows(exponent: bigint): { squarings: number; digit: number }[] {
-  assert(exponent % 2n === 1n, "windows end with a set bit");
-  const bits = exponent.toString(2);
-  const steps: { squarings: number; digit: number }[] = [];
-  let pending = 0;
-  for (let i = 0; i < bits.length; ) {
-    if (bits[i] === "0") {
-      pending++;
-      i++;
-      continue;
-    }
-    let size = Math.min(POWER_WINDOW_BITS, bits.length - i);
-    while (bits[i + size - 1] === "0") size--;
-    steps.push({ squarings: pending + size, digit: Number.parseInt(bits.slice(i, i + size), 2) });
-    pending = 0;
-    i += size;
-  }
-  return steps;
 }
