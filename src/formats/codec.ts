@@ -191,9 +191,13 @@ export class ByteReader {
   /** A varint that counts items of at least `itemSizeBytesMin` bytes each, refused when that many cannot follow. */
   count(itemSizeBytesMin: number): number {
     const start = this.#offset;
-    const count = this.varint();
-    if (count * itemSizeBytesMin > this.remaining) throw new FormatError(`count ${count} exceeds the bytes`, start);
-    return count;
+    return this.#checkedCount(this.varint(), itemSizeBytesMin, start);
+  }
+
+  /** The same as eight bytes, little-endian. */
+  count64(itemSizeBytesMin: number): number {
+    const start = this.#offset;
+    return this.#checkedCount(this.u64(), itemSizeBytesMin, start);
   }
 
   /** Exactly `sizeBytes` bytes, as a view. */
@@ -223,6 +227,11 @@ export class ByteReader {
   /** Refuses bytes after the end of the format. */
   expectEnd(): void {
     if (this.remaining !== 0) throw new FormatError(`${this.remaining} bytes after the end`, this.#offset);
+  }
+
+  #checkedCount(count: number, itemSizeBytesMin: number, start: number): number {
+    if (count * itemSizeBytesMin > this.remaining) throw new FormatError(`count ${count} exceeds the bytes`, start);
+    return count;
   }
 
   #take(sizeBytes: number): number {

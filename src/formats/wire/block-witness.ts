@@ -100,10 +100,7 @@ function writeTrieWitness(out: ByteWriter, { storageRoot, nodes }: TrieWitness):
 
 function readTrieWitness(reader: ByteReader): TrieWitness {
   const storageRoot = readHash(reader);
-  const start = reader.offset;
-  const count = reader.u64();
-  if (count * 8 > reader.remaining) throw new FormatError(`count ${count} exceeds the bytes`, start);
-  const nodes = Array.from({ length: count }, () => {
+  const nodes = Array.from({ length: reader.count64(8) }, () => {
     const size = reader.u64();
     if (size > TRIE_NODE_SIZE_BYTES_MAX) throw new FormatError(`a trie node of ${size} bytes`, reader.offset - 8);
     return reader.raw(size).slice();

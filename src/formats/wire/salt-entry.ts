@@ -123,6 +123,9 @@ export function bucketMetaEntry(meta: BucketMeta): SaltEntry {
   return { key, value: EMPTY_BYTES };
 }
 
+/** What a metadata slot holds that nothing was written to. */
+export const DEFAULT_BUCKET_META_ENTRY: SaltEntry = bucketMetaEntry(DEFAULT_BUCKET_META);
+
 /**
  * Metadata from its entry.
  * @throws {FormatError} when the entry has other sizes, or a capacity that no bucket can have

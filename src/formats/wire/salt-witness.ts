@@ -110,7 +110,7 @@ function readProof(reader: ByteReader): SaltProof {
     commitments.map(({ id }) => id),
     reader,
   );
-  const argument = reader.raw(readCount(reader, 1)).slice();
+  const argument = reader.raw(reader.count64(1)).slice();
   const levels = readList(reader, LEVELS_SIZE_BYTES, (): WitnessLevels => {
     return { bucket: reader.u32(), levelCount: reader.u8() };
   });
@@ -124,15 +124,8 @@ function readId(reader: ByteReader): bigint {
   return (BigInt(reader.u32()) << 32n) | BigInt(low);
 }
 
-function readCount(reader: ByteReader, itemSizeBytesMin: number): number {
-  const start = reader.offset;
-  const count = reader.u64();
-  if (count * itemSizeBytesMin > reader.remaining) throw new FormatError(`count ${count} exceeds the bytes`, start);
-  return count;
-}
-
 function readList<T>(reader: ByteReader, itemSizeBytesMin: number, read: () => T): T[] {
-  return Array.from({ length: readCount(reader, itemSizeBytesMin) }, read);
+  return Array.from({ length: reader.count64(itemSizeBytesMin) }, read);
 }
 
 function expectAscending(keys: readonly bigint[], reader: ByteReader): void {

@@ -2,14 +2,13 @@
 // for the part of the main trie that lies over metadata buckets, whose slots hold default metadata instead of nothing.
 
 import { must } from "#base/assert.ts";
-import { bucketMetaEntry, DEFAULT_BUCKET_META, type SaltEntry } from "#formats/wire/salt-entry.ts";
+import { DEFAULT_BUCKET_META_ENTRY, type SaltEntry } from "#formats/wire/salt-entry.ts";
 import { LEVEL_START, levelOf, localNumber, MAIN_TRIE_LEVELS, type NodeId, subtreeBucketOf } from "./node-ids.ts";
 import { isMetadataBucket, METADATA_BUCKET_COUNT, TRIE_WIDTH } from "./salt-key.ts";
 import { VALUE_SIZE_BYTES, type VectorCommitment, valueAt } from "./vector-commitment.ts";
 
 /** Level of bucket roots in the main trie. */
 const BUCKET_ROOT_LEVEL = MAIN_TRIE_LEVELS - 1;
-const DEFAULT_META_ENTRY: SaltEntry = bucketMetaEntry(DEFAULT_BUCKET_META);
 
 /** The default nodes of a scheme. */
 export class DefaultNodes<Node> {
@@ -21,7 +20,7 @@ export class DefaultNodes<Node> {
 
   constructor(scheme: VectorCommitment<Node>) {
     this.#scheme = scheme;
-    const [emptySlot, defaultMeta] = [scheme.slotValues([null]), scheme.slotValues([DEFAULT_META_ENTRY])];
+    const [emptySlot, defaultMeta] = [scheme.slotValues([null]), scheme.slotValues([DEFAULT_BUCKET_META_ENTRY])];
     const subtree = tower(scheme, emptySlot, LEVEL_START.length);
     const metadata = tower(scheme, defaultMeta, BUCKET_ROOT_LEVEL);
     const values = scheme.values([must(metadata[0], "a level"), must(subtree[2], "a level")]);
@@ -47,7 +46,7 @@ export class DefaultNodes<Node> {
 
   /** What a slot holds before anything is written: nothing, or the default metadata. */
   entryOf(bucket: number): SaltEntry | null {
-    return isMetadataBucket(bucket) ? DEFAULT_META_ENTRY : null;
+    return isMetadataBucket(bucket) ? DEFAULT_BUCKET_META_ENTRY : null;
   }
 
   /** The state root of an empty state. */

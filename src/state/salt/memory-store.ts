@@ -5,9 +5,9 @@
 import { assert } from "#base/assert.ts";
 import {
   type BucketMeta,
-  bucketMetaEntry,
   bucketMetaFromEntry,
   DEFAULT_BUCKET_META,
+  DEFAULT_BUCKET_META_ENTRY,
   readSaltEntry,
   SALT_ENTRY_SIZE_BYTES,
   type SaltEntry,
@@ -83,9 +83,9 @@ export class MemorySaltStore implements SaltStore {
 
   #change({ bucket, slot, before, after }: SlotChange): void {
     const isMetadata = isMetadataBucket(bucket);
-    const stored = this.entryAt(bucket, slot) ?? (isMetadata ? DEFAULT_ENTRY : null);
+    const stored = this.entryAt(bucket, slot) ?? (isMetadata ? DEFAULT_BUCKET_META_ENTRY : null);
     assert(entriesEqual(stored, before), () => `slot ${slot} of bucket ${bucket} does not hold what it changes from`);
-    if (after === null || (isMetadata && entriesEqual(after, DEFAULT_ENTRY))) this.#clear(bucket, slot);
+    if (after === null || (isMetadata && entriesEqual(after, DEFAULT_BUCKET_META_ENTRY))) this.#clear(bucket, slot);
     else this.#put(bucket, slot, after);
   }
 
@@ -115,5 +115,3 @@ export class MemorySaltStore implements SaltStore {
     return this.#regions[Math.floor(bucket / REGION_BUCKET_COUNT)]?.[bucket % REGION_BUCKET_COUNT];
   }
 }
-
-const DEFAULT_ENTRY = bucketMetaEntry(DEFAULT_BUCKET_META);

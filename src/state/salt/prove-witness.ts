@@ -17,8 +17,7 @@ import {
 import { bucketOfSaltKey, isMetadataBucket, type SaltKey, slotOfSaltKey, TRIE_WIDTH } from "./salt-key.ts";
 import type { NodeSource } from "./salt-trie.ts";
 import { VALUE_SIZE_BYTES, type VectorCommitment, valueAt } from "./vector-commitment.ts";
-import { placesOf } from "./verify-witness.ts";
-import { openedNodeIds, type WitnessOpening, witnessOpenings } from "./witness-openings.ts";
+import { openedNodeIds, placesOf, type WitnessOpening, witnessOpenings } from "./witness-openings.ts";
 
 /** A whole state, as of one moment. */
 export type WitnessSource<Node> = {

@@ -92,13 +92,11 @@ export class SaltOverlay {
     this.#uncanonical.add(bucket);
   }
 
-  /** Takes a bucket's metadata back to the store's. @returns the store's */
-  restoreMetadata(bucket: number): BucketMeta {
+  /** Takes a bucket's metadata back to the store's. */
+  restoreMetadata(bucket: number): void {
     const before = this.metadata(bucket);
     this.#metadata.delete(bucket);
-    const after = this.metadata(bucket);
-    this.#recordMetadata(bucket, before, after);
-    return after;
+    this.#recordMetadata(bucket, before, this.metadata(bucket));
   }
 
   /** The buckets that were rehashed since the last call or `clearRehashed`; the caller owns the set. */

@@ -6,8 +6,8 @@ import type { SaltEntry } from "#formats/wire/salt-entry.ts";
 import type { SaltWitness } from "#formats/wire/salt-witness.ts";
 import type { NodeId } from "./node-ids.ts";
 import type { SaltKey } from "./salt-key.ts";
-import { type Openings, VALUE_SIZE_BYTES, type VectorCommitment, valueAt } from "./vector-commitment.ts";
-import { openedNodeIds, type WitnessOpening, witnessOpenings } from "./witness-openings.ts";
+import { VALUE_SIZE_BYTES, type VectorCommitment, valueAt } from "./vector-commitment.ts";
+import { openedNodeIds, placesOf, type WitnessOpening, witnessOpenings } from "./witness-openings.ts";
 import { checkWitnessRules, type WitnessLayout } from "./witness-rules.ts";
 
 /** What a witness has been shown to be true of the state under a root. */
@@ -48,19 +48,6 @@ export function verifyWitness<Node>(
   const nodes = scheme.verify(placesOf(openings, indices, decoded.nodes), shown, argument);
   if (nodes === null) return { refused: "the proof does not hold" };
   return { ...layout, slots, nodes: new Map(ids.map((id, i) => [id, nodes[i]!])) };
-}
-
-/** Openings by the index of their node. @param indices of all opened nodes among `nodes` */
-export function placesOf<Node>(
-  openings: readonly WitnessOpening[],
-  indices: ReadonlyMap<NodeId, number>,
-  nodes: readonly Node[],
-): Openings<Node> {
-  return {
-    nodes,
-    nodeOf: Uint32Array.from(openings, ({ node }) => indices.get(node)!),
-    positions: Uint8Array.from(openings, ({ position }) => position),
-  };
 }
 
 type Known = {

@@ -5,6 +5,7 @@
 import { must } from "#base/assert.ts";
 import { bucketRootId, type NodeId, parentOf, positionInParent, ROOT_NODE_ID, segmentId } from "./node-ids.ts";
 import { bucketOfSaltKey, type SaltKey, slotOfSaltKey, TRIE_WIDTH } from "./salt-key.ts";
+import type { Openings } from "./vector-commitment.ts";
 
 /** One opening: a value of a node, and what it is the value of. */
 export type WitnessOpening = {
@@ -41,6 +42,19 @@ export function witnessOpenings(keys: readonly SaltKey[], levelCountOf: (bucket:
 /** The nodes that openings are of, ascending: exactly those whose commitments a witness carries. */
 export function openedNodeIds(openings: readonly WitnessOpening[]): NodeId[] {
   return [...new Set(openings.map(({ node }) => node))].sort((a, b) => (a < b ? -1 : 1));
+}
+
+/** Openings by the index of their node. @param indices of all opened nodes among `nodes` */
+export function placesOf<Node>(
+  openings: readonly WitnessOpening[],
+  indices: ReadonlyMap<NodeId, number>,
+  nodes: readonly Node[],
+): Openings<Node> {
+  return {
+    nodes,
+    nodeOf: Uint32Array.from(openings, ({ node }) => indices.get(node)!),
+    positions: Uint8Array.from(openings, ({ position }) => position),
+  };
 }
 
 function openPathToRoot(bucketRoot: NodeId, above: OpenedNodes): void {

@@ -78,6 +78,7 @@ function brokenLevels({ levels, capacities }: WitnessLayout): string | null {
 function brokenSlots(slots: readonly WitnessSlot[], { levels, capacities }: WitnessLayout): string | null {
   const buckets = new Set<number>();
   const plainKeys = new Set<string>();
+  let heldCount = 0;
   for (const { key, entry } of slots) {
     const [bucket, slot] = [bucketOfSaltKey(key as SaltKey), slotOfSaltKey(key as SaltKey)];
     const levelCount = levels.get(bucket);
@@ -89,8 +90,8 @@ function brokenSlots(slots: readonly WitnessSlot[], { levels, capacities }: Witn
     if (!isDataEntry(entry)) return `slot ${slot} of bucket ${bucket} holds neither account nor storage`;
     if (bucketOfKey(entry.key) !== bucket) return `slot ${slot} of bucket ${bucket} holds a key of another bucket`;
     plainKeys.add(toBareHex(entry.key));
+    heldCount++;
   }
   if (buckets.size !== levels.size) return "levels of a bucket without slots";
-  const held = slots.filter(({ key, entry }) => entry !== null && !isMetadataBucket(bucketOfSaltKey(key as SaltKey)));
-  return plainKeys.size === held.length ? null : "a key is in two slots";
+  return plainKeys.size === heldCount ? null : "a key is in two slots";
 }
