@@ -5,6 +5,7 @@ import {
   booleanParser,
   cannotUnmarshal,
   hash32Parser,
+  isGiven,
   isJsonObject,
   jsonTypeName,
   ParameterError,
@@ -56,12 +57,12 @@ export const blockReferenceParser: Parser<BlockReference> = {
 
 function parseReferenceObject(value: { readonly [key: string]: unknown }): BlockReference {
   const { blockNumber, blockHash, requireCanonical } = value;
-  const hasNumber = blockNumber !== undefined && blockNumber !== null;
-  const hasHash = blockHash !== undefined && blockHash !== null;
+  const hasNumber = isGiven(blockNumber);
+  const hasHash = isGiven(blockHash);
   if (hasNumber && hasHash) {
     throw new ParameterError("cannot specify both BlockHash and BlockNumber, choose one or the other");
   }
-  if (requireCanonical !== undefined && requireCanonical !== null) booleanParser.parse(requireCanonical);
+  if (isGiven(requireCanonical)) booleanParser.parse(requireCanonical);
   if (hasHash) return { kind: "hash", hash: hash32Parser.parse(blockHash) };
   if (hasNumber) return blockNumberParser.parse(blockNumber);
   throw new ParameterError("either a block number or a block hash must be given");

@@ -15,11 +15,13 @@ import type { StateSource } from "#state/source.ts";
 import { invalidParameters, serverError } from "./errors.ts";
 import {
   addressParser,
-  cannotUnmarshal,
   dataParser,
+  decodeFields,
+  type Fields,
   hash32Parser,
-  isJsonObject,
-  jsonTypeName,
+  isGiven,
+  objectOf,
+  objectSchema,
   type Parser,
   uint64Parser,
   uint256Parser,
@@ -69,7 +71,7 @@ export const stateOverridesParser: Parser<readonly AccountOverride[]> = {
   },
 };
 
-const BLOCK_FIELDS: { readonly [K in keyof BlockOverrides]-?: Parser<NonNullable<BlockOverrides[K]>> } = {
+const BLOCK_FIELDS: Fields<BlockOverrides> = {
   number: uint256Parser,
   difficulty: uint256Parser,
   time: uint64Parser,
@@ -82,15 +84,11 @@ const BLOCK_FIELDS: { readonly [K in keyof BlockOverrides]-?: Parser<NonNullable
 
 /** The block object of a call. */
 export const blockOverridesParser: Parser<BlockOverrides> = {
-  schema: {
-    title: "BlockOverrides",
-    type: "object",
-    properties: Object.fromEntries(Object.entries(BLOCK_FIELDS).map(([name, parser]) => [name, parser.schema])),
-  },
+  schema: objectSchema("BlockOverrides", BLOCK_FIELDS),
   parse(value) {
     const block = objectOf(value, "override.BlockOverrides");
     for (const name of ["beaconRoot", "withdrawals"]) {
-      if (isThere(block[name])) {
+      if (isGiven(block[name])) {
         throw serverError(`block override "${name}" is not supported for this RPC method`);
       }
     }
@@ -98,7 +96,7 @@ export const blockOverridesParser: Parser<BlockOverrides> = {
   },
 };
 
-const ACCOUNT_FIELDS: { readonly [K in "nonce" | "balance" | "code"]: Parser<NonNullable<AccountOverride[K]>> } = {
+const ACCOUNT_FIELDS: Fields<Pick<AccountOverride, "nonce" | "balance" | "code">> = {
   nonce: uint64Parser,
   balance: uint256Parser,
   code: dataParser,
@@ -155,15 +153,15 @@ function applyAccount(overlay: Overlay, { address, state, stateDiff, ...override
 
 function accountOverride(address: Address, value: unknown): AccountOverride {
   const account = objectOf(value, "override.OverrideAccount");
-  if (isThere(account.movePrecompileToAddress)) throw serverError("moving precompiles is not supported");
-  if (isThere(account.state) && isThere(account.stateDiff)) {
+  if (isGiven(account.movePrecompileToAddress)) throw serverError("moving precompiles is not supported");
+  if (isGiven(account.state) && isGiven(account.stateDiff)) {
     throw serverError(`account ${toHex(address)} has both 'state' and 'stateDiff'`);
   }
   return {
     address,
     ...decodeFields(account, ACCOUNT_FIELDS, "OverrideAccount"),
-    ...(isThere(account.state) ? { state: slotsOf(account.state) } : {}),
-    ...(isThere(account.stateDiff) ? { stateDiff: slotsOf(account.stateDiff) } : {}),
+    ...(isGiven(account.state) ? { state: slotsOf(account.state) } : {}),
+    ...(isGiven(account.stateDiff) ? { stateDiff: slotsOf(account.stateDiff) } : {}),
   };
 }
 
@@ -171,26 +169,4 @@ function slotsOf(value: unknown): SlotOverride[] {
   return Object.entries(objectOf(value, "map[common.Hash]common.Hash")).map(([slot, word]) => {
     return [hash32Parser.parse(slot), hash32Parser.parse(word)] as const;
   });
-}
-
-function decodeFields<T extends object>(
-  value: { readonly [key: string]: unknown },
-  fields: { readonly [K in keyof T]-?: Parser<NonNullable<T[K]>> },
-  struct: string,
-): Partial<T> {
-  const decoded: Record<string, unknown> = {};
-  for (const [name, parser] of Object.entries<Parser<unknown>>(fields)) {
-    const field = value[name];
-    if (isThere(field)) decoded[name] = parser.parse(field, `${struct}.${name}`);
-  }
-  return decoded as Partial<T>;
-}
-
-function objectOf(value: unknown, goType: string): { readonly [key: string]: unknown } {
-  if (!isJsonObject(value)) throw cannotUnmarshal(jsonTypeName(value), goType);
-  return value;
-}
-
-function isThere(value: unknown): boolean {
-  return value !== undefined && value !== null;
 }

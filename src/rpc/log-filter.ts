@@ -10,8 +10,9 @@ import {
   addressParser,
   cannotUnmarshal,
   hash32Parser,
-  isJsonObject,
+  isGiven,
   jsonTypeName,
+  objectOf,
   ParameterError,
   type Parser,
 } from "./parameters.ts";
@@ -39,8 +40,8 @@ export const logFilterParser: Parser<LogFilter> = {
     properties: { fromBlock: {}, toBlock: {}, blockHash: {}, address: {}, topics: { type: "array", maxItems: 4 } },
   },
   parse(value) {
-    if (!isJsonObject(value)) throw cannotUnmarshal(jsonTypeName(value), "filters.input");
-    const { blockHash, fromBlock, toBlock } = value;
+    const filter = objectOf(value, "filters.input");
+    const { blockHash, fromBlock, toBlock } = filter;
     const hasRange = isGiven(fromBlock) || isGiven(toBlock);
     if (isGiven(blockHash) && hasRange) {
       throw new ParameterError("cannot specify both BlockHash and FromBlock/ToBlock, choose one or the other");
@@ -49,8 +50,8 @@ export const logFilterParser: Parser<LogFilter> = {
       blockHash: isGiven(blockHash) ? hash32Parser.parse(blockHash, "input.blockHash") : null,
       fromBlock: isGiven(fromBlock) ? blockNumberParser.parse(fromBlock) : null,
       toBlock: isGiven(toBlock) ? blockNumberParser.parse(toBlock) : null,
-      addresses: parseAddresses(value.address),
-      topics: parseTopics(value.topics),
+      addresses: parseAddresses(filter.address),
+      topics: parseTopics(filter.topics),
     };
   },
 };
@@ -74,10 +75,6 @@ export function mayMatchBloom(filter: LogFilter, bloom: Uint8Array): boolean {
   const mayHold = (entries: readonly Uint8Array[]): boolean => entries.some((entry) => bloomMayContain(bloom, entry));
   if (filter.addresses.length > 0 && !mayHold(filter.addresses)) return false;
   return filter.topics.every((alternatives) => alternatives === null || mayHold(alternatives));
-}
-
-function isGiven(value: unknown): boolean {
-  return value !== undefined && value !== null;
 }
 
 function parseAddresses(value: unknown): readonly Address[] {

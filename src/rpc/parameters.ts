@@ -103,6 +103,43 @@ export function isJsonObject(value: unknown): value is { readonly [key: string]:
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Whether a member is there: null counts as left out, as in Go's decoder. */
+export function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+/** The value as a JSON object. @throws {ParameterError} when it is none; see {@link cannotUnmarshal} */
+export function objectOf(value: unknown, goType: string, where?: string): { readonly [key: string]: unknown } {
+  if (!isJsonObject(value)) throw cannotUnmarshal(jsonTypeName(value), goType, where);
+  return value;
+}
+
+/** The parsers of an object's members. */
+export type Fields<T> = { readonly [K in keyof T]-?: Parser<NonNullable<T[K]>> };
+
+/** The schema of an object with these members, all of which may be left out. */
+export function objectSchema(title: string, fields: { readonly [name: string]: Parser<unknown> }): JsonSchema {
+  const properties = Object.fromEntries(Object.entries(fields).map(([name, parser]) => [name, parser.schema]));
+  return { title, type: "object", properties };
+}
+
+/**
+ * Decodes the members that are given; unknown ones are ignored, as geth does.
+ * @param struct Go's name of the object, for messages
+ */
+export function decodeFields<T extends object>(
+  value: { readonly [key: string]: unknown },
+  fields: Fields<T>,
+  struct: string,
+): Partial<T> {
+  const decoded: Record<string, unknown> = {};
+  for (const [name, parser] of Object.entries<Parser<unknown>>(fields)) {
+    const member = value[name];
+    if (isGiven(member)) decoded[name] = parser.parse(member, `${struct}.${name}`);
+  }
+  return decoded as Partial<T>;
+}
+
 /** Byte string of any length: JSON-RPC "Data". */
 export const dataParser: Parser<Uint8Array> = {
   schema: { type: "string", pattern: "^0x([0-9a-fA-F]{2})*$", title: "Data" },

@@ -10,9 +10,12 @@ import {
   addressParser,
   cannotUnmarshal,
   dataParser,
+  decodeFields,
+  type Fields,
   hash32Parser,
-  isJsonObject,
   jsonTypeName,
+  objectOf,
+  objectSchema,
   type Parser,
   uint64Parser,
   uint256Parser,
@@ -40,7 +43,7 @@ export type TransactionRequest = {
 const STRUCT = "TransactionArgs";
 
 const accessListParser = listOf<AccessListEntry>((item, where) => {
-  const entry = objectOf(item, where);
+  const entry = objectOf(item, "object", where);
   return {
     address: addressParser.parse(entry.address ?? "", "AccessTuple.address"),
     storageKeys: listOf((key) => hash32Parser.parse(key, "AccessTuple.storageKeys")).parse(entry.storageKeys ?? []),
@@ -48,7 +51,7 @@ const accessListParser = listOf<AccessListEntry>((item, where) => {
 });
 
 const authorizationListParser = listOf<Authorization>((item, where) => {
-  const entry = objectOf(item, where);
+  const entry = objectOf(item, "object", where);
   const quantity = (name: string): bigint => uint256Parser.parse(entry[name] ?? "0x0", `SetCodeAuthorization.${name}`);
   return {
     chainId: quantity("chainId"),
@@ -60,7 +63,7 @@ const authorizationListParser = listOf<Authorization>((item, where) => {
   };
 });
 
-const FIELDS: { readonly [K in keyof TransactionRequest]-?: Parser<NonNullable<TransactionRequest[K]>> } = {
+const FIELDS: Fields<TransactionRequest> = {
   from: addressParser,
   to: addressParser,
   gas: uint64Parser,
@@ -80,20 +83,8 @@ const FIELDS: { readonly [K in keyof TransactionRequest]-?: Parser<NonNullable<T
 
 /** The transaction object; unknown members are ignored, as geth does. */
 export const transactionRequestParser: Parser<TransactionRequest> = {
-  schema: {
-    title: "TransactionRequest",
-    type: "object",
-    properties: Object.fromEntries(Object.entries(FIELDS).map(([name, parser]) => [name, parser.schema])),
-  },
-  parse(value) {
-    if (!isJsonObject(value)) throw cannotUnmarshal(jsonTypeName(value), `ethapi.${STRUCT}`);
-    const request: Record<string, unknown> = {};
-    for (const [name, parser] of Object.entries(FIELDS)) {
-      const field = value[name];
-      if (field !== undefined && field !== null) request[name] = parser.parse(field, `${STRUCT}.${name}`);
-    }
-    return request as TransactionRequest;
-  },
+  schema: objectSchema("TransactionRequest", FIELDS),
+  parse: (value) => decodeFields(objectOf(value, `ethapi.${STRUCT}`), FIELDS, STRUCT),
 };
 
 /** The call data: `input`, or its older name `data`. */
@@ -180,9 +171,4 @@ function listOf<T>(parseItem: (item: unknown, where: string) => T): Parser<reado
       return value.map((item) => parseItem(item, where));
     },
   };
-}
-
-function objectOf(value: unknown, where: string): { readonly [key: string]: unknown } {
-  if (!isJsonObject(value)) throw cannotUnmarshal(jsonTypeName(value), "object", where);
-  return value;
 }
