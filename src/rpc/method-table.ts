@@ -158,12 +158,7 @@ export const METHODS: readonly Method[] = [
   ),
   read("eth_getBlockByNumber", "Sealed EVM block", headers, getBlockByNumber),
   read("eth_getBlockByHash", "Sealed EVM block", [hash, isFull] as const, getBlockByHash),
-  read(
-    "eth_getBlockReceipts",
-    "Receipts of a sealed EVM block",
-    [required("block", blockReferenceParser)] as const,
-    getBlockReceipts,
-  ),
+  read("eth_getBlockReceipts", "Receipts of a sealed EVM block", [reference] as const, getBlockReceipts),
   read("eth_getHeaderByNumber", "Header of a sealed EVM block", [number] as const, getHeaderByNumber),
   read("eth_getHeaderByHash", "Header of a sealed EVM block", [hash] as const, getHeaderByHash),
   read(
@@ -228,7 +223,7 @@ export const METHODS: readonly Method[] = [
   }),
 ];
 
-/** What stands before the underscore of the names, sockets' own methods included. */
+/** What stands before the underscore of the names; those of the sockets' own methods are among them. */
 const NAMESPACES: ReadonlySet<string> = new Set(METHODS.map(({ name }) => name.slice(0, name.indexOf("_"))));
 
 const BY_NAME: ReadonlyMap<string, Method> = new Map(

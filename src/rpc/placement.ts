@@ -5,7 +5,8 @@ import { type Address, type Hash32, PLACEHOLDER_BLOCK_HASH } from "#chain/primit
 import type { Receipt } from "#chain/receipt.ts";
 import { decodeTransaction, transactionHash } from "#chain/transaction.ts";
 import type { MiniBlock, MiniBlockHeader } from "#formats/wire/mini-block.ts";
-import type { ChainReader } from "./context.ts";
+import type { ChainReader, TransactionLocation } from "./context.ts";
+import { prunedHistory } from "./errors.ts";
 import type { PlacedReceipt, PlacedTransaction, TransactionPlace } from "./render.ts";
 
 /** The EVM block hash that a mini-block's contents carry now: all-ff until that block is sealed. */
@@ -56,6 +57,24 @@ export function placedReceipts(miniBlock: MiniBlock, blockHash: Hash32): PlacedR
     firstLogIndex += receipt.logs.length;
     return placed;
   });
+}
+
+/** Where a transaction was included. */
+export type Inclusion = TransactionLocation & { readonly miniBlock: MiniBlock };
+
+/** Finds an included transaction; null when there is none, or its mini-block is no longer kept. */
+export function findInclusion(store: ChainReader, hash: Hash32): Inclusion | null {
+  const location = store.transaction(hash);
+  if (location === null) return null;
+  const miniBlock = store.miniBlock(location.miniBlockNumber);
+  return miniBlock === null ? null : { ...location, miniBlock };
+}
+
+/** {@link miniBlocksOf} of a block that is known. @throws {RpcError} 4444 when a part of them is no longer kept */
+export function keptMiniBlocksOf(store: ChainReader, blockNumber: number): MiniBlock[] {
+  const miniBlocks = miniBlocksOf(store, blockNumber);
+  if (miniBlocks === null) throw prunedHistory();
+  return miniBlocks;
 }
 
 /**

@@ -8,7 +8,13 @@ import type { BlockHeader } from "#chain/header.ts";
 import type { Log } from "#chain/log.ts";
 import type { Address, Hash32 } from "#chain/primitives.ts";
 import type { Receipt } from "#chain/receipt.ts";
-import { type Authorization, contractAddress, effectiveGasPrice, type Transaction } from "#chain/transaction.ts";
+import {
+  type AccessListEntry,
+  type Authorization,
+  contractAddress,
+  effectiveGasPrice,
+  type Transaction,
+} from "#chain/transaction.ts";
 import type { SealPayload } from "#formats/wire/payloads.ts";
 
 /** A JSON object on its way out. */
@@ -63,9 +69,7 @@ export function renderTransaction({ transaction, hash, sender, place }: PlacedTr
 function addTypedFields(json: Json, transaction: Transaction): void {
   const { type, chainId, yParity } = transaction;
   if (type !== 0) {
-    json.accessList = transaction.accessList.map(({ address, storageKeys }) => {
-      return { address: toHex(address), storageKeys: storageKeys.map(toHex) };
-    });
+    json.accessList = renderAccessList(transaction.accessList);
   }
   if (chainId !== null) json.chainId = toQuantity(chainId);
   if (type === 3) json.blobVersionedHashes = transaction.blobVersionedHashes.map(toHex);
@@ -75,6 +79,13 @@ function addTypedFields(json: Json, transaction: Transaction): void {
   json.r = wordQuantity(transaction.r);
   json.s = wordQuantity(transaction.s);
   if (type !== 0) json.yParity = toQuantity(yParity);
+}
+
+/** An access list. */
+export function renderAccessList(accessList: readonly AccessListEntry[]): Json[] {
+  return accessList.map(({ address, storageKeys }) => {
+    return { address: toHex(address), storageKeys: storageKeys.map(toHex) };
+  });
 }
 
 function renderAuthorization(authorization: Authorization): Json {

@@ -68,6 +68,11 @@ export function findBlock(context: Pick<ReadContext, "store">, reference: BlockR
   return store.block(reference.tag === "earliest" ? 0 : store.headBlockNumber);
 }
 
+/** The same, but `pending` is null: an open block has neither roots nor a hash. */
+export function findSealedBlock(context: Pick<ReadContext, "store">, reference: BlockReference): StoredBlock | null {
+  return reference.kind === "tag" && reference.tag === "pending" ? null : findBlock(context, reference);
+}
+
 /** Whether the reference names whatever is newest. */
 export function isMoving(reference: BlockReference): boolean {
   return reference.kind === "tag" && (reference.tag === "latest" || reference.tag === "pending");

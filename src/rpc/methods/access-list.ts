@@ -2,23 +2,21 @@
 // Host was asked for is what was touched; a list may name an account that the message itself creates.
 
 import { bigintToBytes } from "#base/bytes.ts";
-import { toBareHex, toHex, toQuantity } from "#base/hex.ts";
+import { toBareHex, toQuantity } from "#base/hex.ts";
 import { type Address, type Hash32, ZERO_ADDRESS } from "#chain/primitives.ts";
 import type { AccessListEntry } from "#chain/transaction.ts";
 import type { BlockEnvironment, CallMessage, CallOutcome } from "#evm/engine.ts";
 import { HALT_ABORTED } from "#evm/halt.ts";
-import { OverlayHost } from "#evm/overlay-host.ts";
 import { precompilesAt } from "#evm/precompiles/table.ts";
 import { AccessRecorder, type TransactionAccesses } from "#state/access-recorder.ts";
-import type { StateSource } from "#state/source.ts";
 import { type BlockReference, LATEST } from "../block-reference.ts";
-import { type AccountOverride, overrideState } from "../call-overrides.ts";
+import type { AccountOverride } from "../call-overrides.ts";
 import type { ReadContext } from "../context.ts";
 import { serverError } from "../errors.ts";
-import type { Json } from "../render.ts";
-import { blockHashAt, withStateAt } from "../state-access.ts";
-import { type TransactionRequest, toCallMessage } from "../transaction-request.ts";
-import { deadlineOf, timedOut } from "./call.ts";
+import { type MessageRun, prepareRun, timedOut } from "../message-run.ts";
+import { type Json, renderAccessList } from "../render.ts";
+import { withStateAt } from "../state-access.ts";
+import type { TransactionRequest } from "../transaction-request.ts";
 
 /** Runs of the message: naming what was touched changes prices, and prices may change what is touched. */
 const RUN_COUNT_MAX = 8;
@@ -34,26 +32,19 @@ export function createAccessList(
   stateOverrides?: readonly AccountOverride[],
 ): Promise<Json> {
   return withStateAt(context, block, async (state) => {
-    const { callGasLimit } = context.options;
-    const env = state.environment();
-    const { chainId, baseFee } = env;
-    const message = toCallMessage(request, { chainId, gasLimit: callGasLimit, baseFee, gasCap: callGasLimit });
-    const source = overrideState(state.source, stateOverrides);
-    const { accessList, outcome } = await settle(context, { ...message, deadline: deadlineOf(context) }, env, source);
-    const json: Json = { accessList: accessList.map(renderEntry), gasUsed: toQuantity(outcome.gasUsed) };
+    const { accessList, outcome } = await settle(context, prepareRun(context, state, { request, stateOverrides }));
+    const json: Json = { accessList: renderAccessList(accessList), gasUsed: toQuantity(outcome.gasUsed) };
     return outcome.halt === null ? json : { ...json, error: outcome.halt };
   });
 }
 
 async function settle(
   context: ReadContext,
-  message: CallMessage,
-  env: BlockEnvironment,
-  source: StateSource,
+  { message, env, openHost }: MessageRun,
 ): Promise<{ readonly accessList: readonly AccessListEntry[]; readonly outcome: CallOutcome }> {
   const free = warmAnyway(message, env);
   for (let accessList = message.accessList, runCount = 1; ; runCount++) {
-    const host = new OverlayHost(source, (number) => blockHashAt(context, number));
+    const host = openHost();
     const accesses = new AccessRecorder();
     host.accesses = accesses;
     const outcome = await context.engine.call({ ...message, accessList }, env, host);
@@ -95,8 +86,4 @@ function withAccesses(
 
 function sizeOf(accessList: readonly AccessListEntry[]): number {
   return accessList.reduce((size, { storageKeys }) => size + 1 + storageKeys.length, 0);
-}
-
-function renderEntry({ address, storageKeys }: AccessListEntry): Json {
-  return { address: toHex(address), storageKeys: storageKeys.map(toHex) };
 }

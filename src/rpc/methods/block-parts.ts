@@ -9,14 +9,14 @@ import { encodeReceipt } from "#chain/receipt.ts";
 import type { MiniBlock } from "#formats/wire/mini-block.ts";
 import type { BlockReference } from "../block-reference.ts";
 import type { ReadContext, StoredBlock } from "../context.ts";
-import { headerNotFound, prunedHistory } from "../errors.ts";
-import { miniBlocksOf, placedTransaction } from "../placement.ts";
+import { headerNotFound } from "../errors.ts";
+import { findInclusion, keptMiniBlocksOf, placedTransaction } from "../placement.ts";
 import { type Json, renderHeader, renderTransaction } from "../render.ts";
-import { findBlock } from "../state-access.ts";
+import { findSealedBlock } from "../state-access.ts";
 
 /** eth_getHeaderByNumber. */
 export function getHeaderByNumber(context: ReadContext, block: BlockReference): Json | null {
-  const stored = sealedBlock(context, block);
+  const stored = findSealedBlock(context, block);
   return stored === null ? null : renderHeader(stored.header, stored.hash);
 }
 
@@ -27,7 +27,7 @@ export function getHeaderByHash(context: ReadContext, hash: Hash32): Json | null
 
 /** eth_getBlockTransactionCountByNumber. */
 export function getTransactionCountByNumber(context: ReadContext, block: BlockReference): Hex | null {
-  const stored = sealedBlock(context, block);
+  const stored = findSealedBlock(context, block);
   if (stored === null) return null;
   return toQuantity(bodyOf(context, stored).reduce((count, { transactions }) => count + transactions.length, 0));
 }
@@ -39,7 +39,7 @@ export function getTransactionCountByHash(context: ReadContext, hash: Hash32): H
 
 /** eth_getUncleCountByBlockNumber: no block here has any. */
 export function getUncleCountByNumber(context: ReadContext, block: BlockReference): Hex | null {
-  return sealedBlock(context, block) === null ? null : "0x0";
+  return findSealedBlock(context, block) === null ? null : "0x0";
 }
 
 /** eth_getUncleCountByBlockHash. */
@@ -58,7 +58,7 @@ export function getTransactionByNumberAndIndex(
   block: BlockReference,
   index: bigint,
 ): Json | null {
-  const stored = sealedBlock(context, block);
+  const stored = findSealedBlock(context, block);
   if (stored === null) return null;
   for (const miniBlock of bodyOf(context, stored)) {
     const within = Number(index) - miniBlock.header.firstTransactionIndex;
@@ -104,23 +104,16 @@ export async function getRawTransaction(context: ReadContext, hash: Hash32): Pro
 }
 
 function includedBytes({ store }: ReadContext, hash: Hash32): Uint8Array | null {
-  const location = store.transaction(hash);
-  const miniBlock = location === null ? null : store.miniBlock(location.miniBlockNumber);
-  return location === null ? null : (miniBlock?.transactions[location.index] ?? null);
-}
-
-function sealedBlock(context: ReadContext, block: BlockReference): StoredBlock | null {
-  return block.kind === "tag" && block.tag === "pending" ? null : findBlock(context, block);
+  const inclusion = findInclusion(store, hash);
+  return inclusion?.miniBlock.transactions[inclusion.index] ?? null;
 }
 
 function existingBlock(context: ReadContext, block: BlockReference): StoredBlock {
-  const stored = sealedBlock(context, block);
+  const stored = findSealedBlock(context, block);
   if (stored === null) throw headerNotFound();
   return stored;
 }
 
 function bodyOf({ store }: ReadContext, { header }: StoredBlock): MiniBlock[] {
-  const miniBlocks = miniBlocksOf(store, header.number);
-  if (miniBlocks === null) throw prunedHistory();
-  return miniBlocks;
+  return keptMiniBlocksOf(store, header.number);
 }

@@ -4,10 +4,9 @@ import { type Hex, toHex, toQuantity } from "#base/hex.ts";
 import type { Hash32 } from "#chain/primitives.ts";
 import type { BlockReference } from "../block-reference.ts";
 import type { ReadContext, StoredBlock } from "../context.ts";
-import { prunedHistory } from "../errors.ts";
-import { miniBlocksOf, placedReceipts, placedTransaction } from "../placement.ts";
+import { keptMiniBlocksOf, placedReceipts, placedTransaction } from "../placement.ts";
 import { type Json, renderHeader, renderReceipt, renderSealFields, renderTransaction } from "../render.ts";
-import { findBlock } from "../state-access.ts";
+import { findSealedBlock } from "../state-access.ts";
 
 /** eth_blockNumber, as a read worker's store has it. */
 export function blockNumber(context: ReadContext): Hex {
@@ -16,8 +15,7 @@ export function blockNumber(context: ReadContext): Hex {
 
 /** eth_getBlockByNumber; `pending` is null, since an open block has neither roots nor a hash. */
 export function getBlockByNumber(context: ReadContext, block: BlockReference, isFull = false): Json | null {
-  if (block.kind === "tag" && block.tag === "pending") return null;
-  const stored = findBlock(context, block);
+  const stored = findSealedBlock(context, block);
   return stored === null ? null : renderBlock(context, stored, isFull);
 }
 
@@ -29,11 +27,9 @@ export function getBlockByHash(context: ReadContext, hash: Hash32, isFull = fals
 
 /** eth_getBlockReceipts: every receipt of a sealed block; null for a block that does not exist. */
 export function getBlockReceipts(context: ReadContext, block: BlockReference): Json[] | null {
-  if (block.kind === "tag" && block.tag === "pending") return null;
-  const stored = findBlock(context, block);
+  const stored = findSealedBlock(context, block);
   if (stored === null) return null;
-  const miniBlocks = miniBlocksOf(context.store, stored.header.number);
-  if (miniBlocks === null) throw prunedHistory();
+  const miniBlocks = keptMiniBlocksOf(context.store, stored.header.number);
   return miniBlocks.flatMap((miniBlock) => placedReceipts(miniBlock, stored.hash).map(renderReceipt));
 }
 
@@ -43,9 +39,7 @@ export function getBlockReceipts(context: ReadContext, block: BlockReference): J
  */
 export function renderBlock(context: ReadContext, stored: StoredBlock, isFull: boolean): Json {
   const { header, hash, seal, size } = stored;
-  const miniBlocks = miniBlocksOf(context.store, header.number);
-  if (miniBlocks === null) throw prunedHistory();
-  const transactions = miniBlocks.flatMap((miniBlock) => {
+  const transactions = keptMiniBlocksOf(context.store, header.number).flatMap((miniBlock) => {
     return miniBlock.transactions.map((_, index) => {
       const placed = placedTransaction(miniBlock, index, hash);
       return isFull ? renderTransaction(placed) : toHex(placed.hash);

@@ -4,14 +4,13 @@ import { type Hex, toHex, toQuantity } from "#base/hex.ts";
 import type { CallOutcome } from "#evm/engine.ts";
 import { estimateGas as searchGas } from "#evm/gas-estimation.ts";
 import { HALT_ABORTED, HALT_MEMORY_LIMIT, HALT_REVERTED } from "#evm/halt.ts";
-import type { Host } from "#evm/host.ts";
-import { OverlayHost } from "#evm/overlay-host.ts";
 import { type BlockReference, LATEST } from "../block-reference.ts";
-import { type AccountOverride, type BlockOverrides, overrideBlock, overrideState } from "../call-overrides.ts";
+import type { AccountOverride, BlockOverrides } from "../call-overrides.ts";
 import type { ReadContext } from "../context.ts";
-import { executionAborted, executionReverted, type RpcError, serverError } from "../errors.ts";
-import { blockHashAt, withStateAt } from "../state-access.ts";
-import { type TransactionRequest, toCallMessage } from "../transaction-request.ts";
+import { executionReverted, serverError } from "../errors.ts";
+import { prepareRun, timedOut } from "../message-run.ts";
+import { withStateAt } from "../state-access.ts";
+import type { TransactionRequest } from "../transaction-request.ts";
 
 /**
  * eth_call: the output of a message.
@@ -25,13 +24,8 @@ export function call(
   blockOverrides?: BlockOverrides,
 ): Promise<Hex> {
   return withStateAt(context, block, async (state) => {
-    const { callGasLimit } = context.options;
-    const env = overrideBlock(state.environment(), blockOverrides, context.spec);
-    const { chainId, baseFee } = env;
-    const message = toCallMessage(request, { chainId, gasLimit: callGasLimit, baseFee, gasCap: callGasLimit });
-    const source = overrideState(state.source, stateOverrides);
-    const host = new OverlayHost(source, (number) => blockHashAt(context, number));
-    const outcome = await context.engine.call({ ...message, deadline: deadlineOf(context) }, env, host);
+    const { env, message, openHost } = prepareRun(context, state, { request, stateOverrides, blockOverrides });
+    const outcome = await context.engine.call(message, env, openHost());
     return toHex(outputOf(outcome, context));
   });
 }
@@ -45,15 +39,13 @@ export function estimateGas(
   blockOverrides?: BlockOverrides,
 ): Promise<Hex> {
   return withStateAt(context, block, async (state) => {
-    const { callGasLimit } = context.options;
-    const env = overrideBlock(state.environment(), blockOverrides, context.spec);
     // Gas 0 stands for no limit of the message's own.
-    const terms = { chainId: env.chainId, gasLimit: 0n, baseFee: env.baseFee, gasCap: callGasLimit };
-    const message = { ...toCallMessage(request, terms), gasPrice: feeCapOf(request), deadline: deadlineOf(context) };
-    const source = overrideState(state.source, stateOverrides);
-    const host = new OverlayHost(source, (number) => blockHashAt(context, number));
-    const openHost = (): Host => host;
-    const estimate = await searchGas(message, { engine: context.engine, env, openHost, gasCap: callGasLimit });
+    const run = prepareRun(context, state, { request, stateOverrides, blockOverrides, gasLimit: 0n });
+    const host = run.openHost();
+    const estimate = await searchGas(
+      { ...run.message, gasPrice: feeCapOf(request) },
+      { engine: context.engine, env: run.env, openHost: () => host, gasCap: context.options.callGasLimit },
+    );
     if (estimate.kind === "estimated") return toQuantity(estimate.gas);
     if (estimate.kind === "reverted") throw executionReverted(estimate.output);
     if (estimate.message === HALT_ABORTED) throw timedOut(context);
@@ -69,18 +61,6 @@ function outputOf(outcome: CallOutcome, context: ReadContext): Uint8Array {
   if (outcome.halt === HALT_ABORTED) throw timedOut(context);
   if (outcome.halt === HALT_MEMORY_LIMIT) context.meters.limited("memory");
   throw serverError(outcome.halt);
-}
-
-/** What a call that ran too long is answered with; counted. */
-export function timedOut(context: ReadContext): RpcError {
-  context.meters.limited("time");
-  return executionAborted(context.options.callTimeMsMax);
-}
-
-/** The time that a call may take from now on. */
-export function deadlineOf(context: ReadContext): () => boolean {
-  const deadlineMs = context.nowMs() + context.options.callTimeMsMax;
-  return () => context.nowMs() > deadlineMs;
 }
 
 /** What the sender must be able to pay per gas: an estimate holds for the cap, not for today's price. */

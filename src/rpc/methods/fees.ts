@@ -8,7 +8,7 @@ import { decodeTransaction, effectiveTip } from "#chain/transaction.ts";
 import type { BlockReference } from "../block-reference.ts";
 import type { ReadContext, StoredBlock } from "../context.ts";
 import { headerNotFound, prunedHistory, requestTimedOut, serverError } from "../errors.ts";
-import { miniBlocksOf } from "../placement.ts";
+import { keptMiniBlocksOf } from "../placement.ts";
 import type { Json } from "../render.ts";
 import { findBlock } from "../state-access.ts";
 
@@ -188,9 +188,7 @@ type TipShare = { readonly tip: bigint; readonly gasUsed: number };
 
 function tipShares(context: ReadContext, block: StoredBlock): TipShare[] {
   const baseFee = block.header.baseFeePerGas ?? 0n;
-  const miniBlocks = miniBlocksOf(context.store, block.header.number);
-  if (miniBlocks === null) throw prunedHistory();
-  return miniBlocks.flatMap((miniBlock) => {
+  return keptMiniBlocksOf(context.store, block.header.number).flatMap((miniBlock) => {
     return miniBlock.transactions.map((raw, index) => {
       return { tip: effectiveTip(decodeTransaction(raw), baseFee), gasUsed: miniBlock.receipts[index]?.gasUsed ?? 0 };
     });

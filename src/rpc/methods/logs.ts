@@ -16,7 +16,7 @@ import type { BlockReference } from "../block-reference.ts";
 import type { ReadContext } from "../context.ts";
 import { headerNotFound, invalidParameters, prunedHistory, requestTimedOut, serverError } from "../errors.ts";
 import { type LogFilter, matchesLog, mayMatchBloom } from "../log-filter.ts";
-import { blockHashOf, miniBlocksOf, placedReceipts } from "../placement.ts";
+import { blockHashOf, keptMiniBlocksOf, miniBlocksOf, placedReceipts } from "../placement.ts";
 import { type Json, renderLog } from "../render.ts";
 import { isMoving } from "../state-access.ts";
 
@@ -81,9 +81,7 @@ class LogCollector {
     const block = store.block(number);
     if (block === null) throw prunedHistory();
     if (!mayMatchBloom(this.#filter, block.header.logsBloom)) return;
-    const miniBlocks = miniBlocksOf(store, number);
-    if (miniBlocks === null) throw prunedHistory();
-    for (const miniBlock of miniBlocks) this.#add(miniBlock, block.hash);
+    for (const miniBlock of keptMiniBlocksOf(store, number)) this.#add(miniBlock, block.hash);
   }
 
   addOpenBlock(): void {

@@ -3,7 +3,7 @@
 import type { Hash32 } from "#chain/primitives.ts";
 import { decodeTransaction } from "#chain/transaction.ts";
 import type { ReadContext } from "../context.ts";
-import { blockHashOf, placedReceipt, placedTransaction } from "../placement.ts";
+import { blockHashOf, findInclusion, placedReceipt, placedTransaction } from "../placement.ts";
 import { type Json, renderReceipt, renderTransaction } from "../render.ts";
 
 /** eth_getTransactionByHash: included, else waiting in the pool, else null. */
@@ -19,16 +19,15 @@ export async function getTransactionByHash(context: ReadContext, hash: Hash32): 
 
 /** eth_getTransactionReceipt; the block hash is all-ff until the EVM block is sealed. */
 export function getTransactionReceipt(context: ReadContext, hash: Hash32): Json | null {
-  const location = context.store.transaction(hash);
-  const miniBlock = location === null ? null : context.store.miniBlock(location.miniBlockNumber);
-  if (location === null || miniBlock === null) return null;
-  return renderReceipt(placedReceipt(miniBlock, location.index, blockHashOf(context.store, location.blockNumber)));
+  const inclusion = findInclusion(context.store, hash);
+  if (inclusion === null) return null;
+  const { miniBlock, index, blockNumber } = inclusion;
+  return renderReceipt(placedReceipt(miniBlock, index, blockHashOf(context.store, blockNumber)));
 }
 
 function includedTransaction(context: ReadContext, hash: Hash32): Json | null {
-  const location = context.store.transaction(hash);
-  const miniBlock = location === null ? null : context.store.miniBlock(location.miniBlockNumber);
-  if (location === null || miniBlock === null) return null;
-  const blockHash = blockHashOf(context.store, location.blockNumber);
-  return renderTransaction(placedTransaction(miniBlock, location.index, blockHash));
+  const inclusion = findInclusion(context.store, hash);
+  if (inclusion === null) return null;
+  const { miniBlock, index, blockNumber } = inclusion;
+  return renderTransaction(placedTransaction(miniBlock, index, blockHashOf(context.store, blockNumber)));
 }
