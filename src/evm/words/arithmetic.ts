@@ -10,6 +10,7 @@ import {
   addLimbs,
   assignLimbs,
   callWord,
+  callWordUnlessShort,
   copyWord,
   highLimbs,
   isNarrow,
@@ -18,7 +19,6 @@ import {
   mayBeSignedNarrow,
   newVariables,
   orAll,
-  popWord,
   signDifferences,
   subLimbs,
 } from "./limbs.ts";
@@ -66,22 +66,16 @@ export function mulWords(code: Code, links: Links, a: Word, b: Word): Word {
 // Numbers with a sign are often small ones.
 function mulSigned(code: Code, links: Links, a: Word, b: Word): Word {
   if (!mayBeSignedNarrow(a) || !mayBeSignedNarrow(b)) return callWord(code, links.mul, [a, b]);
-  const result = newVariables(code, 4);
-  code.scope(() => {
-    code.if(
-      i64.eqz(orAll(signDifferences(code, [a, b]))),
-      () => {
-        const [low, high] = code.mulWideSigned(a[0], b[0]);
-        const sign = code.i64(i64.shrS(high, 63));
-        assignLimbs(code, result, [low, high, sign, sign]);
-      },
-      () => {
-        code.call(links.mul, ...a, ...b);
-        popWord(code, result);
-      },
-    );
+  return callWordUnlessShort(code, {
+    isShort: () => i64.eqz(orAll(signDifferences(code, [a, b]))),
+    short: (result) => {
+      const [low, high] = code.mulWideSigned(a[0], b[0]);
+      const sign = code.i64(i64.shrS(high, 63));
+      assignLimbs(code, result, [low, high, sign, sign]);
+    },
+    target: links.mul,
+    operands: [a, b],
   });
-  return mapWord((i) => result[i]!);
 }
 
 /** DIV: a / b, 0 when b is 0. */
@@ -236,18 +230,8 @@ function whenNarrow(
 ): Word {
   const high = highLimbs(operands);
   if (high === null) return callWord(code, target, operands, resultLimbs);
-  const result = newVariables(code, resultLimbs);
-  code.scope(() => {
-    code.if(
-      i64.eqz(orAll(high)),
-      () => fast(result),
-      () => {
-        code.call(target, ...operands.flat());
-        popWord(code, result);
-      },
-    );
-  });
-  return mapWord((i) => result[i] ?? 0n);
+  const isShort = () => i64.eqz(orAll(high));
+  return callWordUnlessShort(code, { isShort, short: fast, target, operands, count: resultLimbs });
 }
 
 function ifNotZero(code: Code, limb: Limb, then: () => void, otherwise?: () => void): void {

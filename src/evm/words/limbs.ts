@@ -104,8 +104,36 @@ export function callWord(code: Code, target: FunctionIndex, operands: readonly W
   return mapWord((i) => result[i] ?? 0n);
 }
 
-/** Pops the four limbs of a word into the given variables for its lowest limbs. */
-export function popWord(code: Code, result: readonly Var<"i64">[]): void {
+/** A word function that has a short way for some operands. */
+export type ShortenedCall = {
+  /** The condition for the short way; what it emits belongs to the call's scope. */
+  readonly isShort: () => Value<"i32">;
+  /** Emits the short way. */
+  readonly short: (result: readonly Var<"i64">[]) => void;
+  readonly target: FunctionIndex;
+  readonly operands: readonly Word[];
+  /** Limbs of the result; 4 unless told. */
+  readonly count?: number;
+};
+
+/** As {@link callWord}, but a test at run time takes the short way where it can. */
+export function callWordUnlessShort(code: Code, call: ShortenedCall): Word {
+  const result = newVariables(code, call.count ?? 4);
+  code.scope(() => {
+    code.if(
+      call.isShort(),
+      () => call.short(result),
+      () => {
+        code.call(call.target, ...call.operands.flat());
+        popWord(code, result);
+      },
+    );
+  });
+  return mapWord((i) => result[i] ?? 0n);
+}
+
+// Pops the four limbs of a word into the given variables for its lowest limbs.
+function popWord(code: Code, result: readonly Var<"i64">[]): void {
   for (let i = result.length; i < 4; i++) code.f.op(CONTROL.drop);
   code.pop(result);
 }

@@ -6,7 +6,7 @@ import type { FunctionIndex } from "#wasm/function-emitter.ts";
 import type { Links } from "../runtime/links.ts";
 import { addWords, divWords, logarithm, modWords, quotientByConstant, subWords } from "./arithmetic.ts";
 import { andWords, isNonNegative, sarConstant, signOf } from "./bitwise.ts";
-import { callWord, keepResult, mapWord, newVariables, orAll, popWord, signDifferences } from "./limbs.ts";
+import { callWord, callWordUnlessShort, keepResult, orAll, signDifferences } from "./limbs.ts";
 import { constantOf, constantWord, type Limb, type Word } from "./word.ts";
 
 const ZERO: Word = constantWord(0n);
@@ -69,23 +69,19 @@ function whenSignedNarrow(
 ): Word {
   const constant = constantOf(operands[1]);
   if (constant !== null && (constant < 2n || constant >= 1n << 63n)) return callWord(code, target, operands, 4);
-  const result = newVariables(code, 4);
-  code.scope(() => {
-    const isNarrow = i64.eqz(orAll(signDifferences(code, operands)));
-    const isDivisible = i64.gtU(i64.add(operands[1][0], 1), 1);
-    code.if(
-      constant === null ? i32.and(isNarrow, isDivisible) : isNarrow,
-      () => {
-        divide(result[0]!);
-        for (const limb of result.slice(1)) code.set(limb, i64.shrS(result[0]!, 63));
-      },
-      () => {
-        code.call(target, ...operands.flat());
-        popWord(code, result);
-      },
-    );
+  return callWordUnlessShort(code, {
+    isShort: () => {
+      const isNarrow = i64.eqz(orAll(signDifferences(code, operands)));
+      const isDivisible = i64.gtU(i64.add(operands[1][0], 1), 1);
+      return constant === null ? i32.and(isNarrow, isDivisible) : isNarrow;
+    },
+    short: (result) => {
+      divide(result[0]!);
+      for (const limb of result.slice(1)) code.set(limb, i64.shrS(result[0]!, 63));
+    },
+    target,
+    operands,
   });
-  return mapWord((i) => result[i]!);
 }
 
 // What is added before a shift so that it rounds towards zero: 2^power - 1 for a negative value, else 0.
